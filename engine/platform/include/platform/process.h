@@ -1,0 +1,24 @@
+/* process.h -- what a program that holds keys does about its own process. */
+#ifndef LG_PLATFORM_PROCESS_H
+#define LG_PLATFORM_PROCESS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+/* No core dumps (RLIMIT_CORE 0); with `not_dumpable` also no attaching by this user's other programs
+ * (PR_SET_DUMPABLE 0), which desktop portals do not bear. Broken pipes become errors, not signals. */
+bool process_harden(bool not_dumpable, struct error *error);
+/* Raises RLIMIT_NOFILE towards `wanted`; *got is what there is now. */
+bool process_raise_file_limit(uint64_t wanted, uint64_t *got, struct error *error);
+
+/* Blocks the stop signals (SIGINT, SIGTERM, SIGHUP) in this and all later threads; call first in main.
+ * process_wait_for_stop() then waits for one. */
+bool process_block_stop_signals(struct error *error);
+void process_wait_for_stop(void);
+
+uint64_t process_resident_bytes(void); /* 0 when the system does not tell */
+uint64_t process_id(void);
+
+#endif
