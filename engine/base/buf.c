@@ -52,7 +52,8 @@ bool buf_reserve(struct buf *buf, size_t count, uint8_t **space)
 		buf->data = data;
 		buf->capacity = capacity;
 	}
-	*space = buf->data + buf->size;
+	/* Nothing wanted of an empty buffer: there is no array to point into. */
+	*space = buf->data ? buf->data + buf->size : NULL;
 	return true;
 }
 

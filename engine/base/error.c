@@ -47,6 +47,18 @@ static enum error_kind kind_of_os(int os_code)
 	return ERROR_IO;
 }
 
+/* What does not fit is left out. */
+static void append(struct error *error, const char *text)
+{
+	size_t used = strlen(error->text);
+	size_t size = strlen(text);
+
+	if (size > sizeof error->text - 1 - used)
+		size = sizeof error->text - 1 - used;
+	memcpy(error->text + used, text, size);
+	error->text[used + size] = '\0';
+}
+
 bool error_set(struct error *error, enum error_kind kind, const char *format, ...)
 {
 	va_list args;
@@ -64,7 +76,6 @@ bool error_set(struct error *error, enum error_kind kind, const char *format, ..
 bool error_set_os(struct error *error, int os_code, const char *format, ...)
 {
 	va_list args;
-	size_t used;
 
 	if (!error)
 		return false;
@@ -73,8 +84,8 @@ bool error_set_os(struct error *error, int os_code, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(error->text, sizeof error->text, format, args);
 	va_end(args);
-	used = strlen(error->text);
-	snprintf(error->text + used, sizeof error->text - used, ": %s", strerror(os_code));
+	append(error, ": ");
+	append(error, strerror(os_code));
 	return false;
 }
 
@@ -86,17 +97,18 @@ bool error_set_memory(struct error *error)
 void error_prefix(struct error *error, const char *format, ...)
 {
 	char text[sizeof error->text];
+	struct error own;
 	va_list args;
-	size_t used;
 
 	if (!error)
 		return;
 	va_start(args, format);
 	vsnprintf(text, sizeof text, format, args);
 	va_end(args);
-	used = strlen(text);
-	snprintf(text + used, sizeof text - used, ": %s", error->text);
-	memcpy(error->text, text, sizeof text);
+	own = *error;
+	snprintf(error->text, sizeof error->text, "%s", text);
+	append(error, ": ");
+	append(error, own.text);
 }
 
 const char *error_kind_name(enum error_kind kind)

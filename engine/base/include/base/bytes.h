@@ -35,7 +35,8 @@ static inline struct bytes bytes_skip(struct bytes view, size_t count)
 {
 	if (count > view.size)
 		count = view.size;
-	return (struct bytes){ view.data + count, view.size - count };
+	/* A view of nothing may have no address, to which even 0 must not be added (C17 6.5.6). */
+	return (struct bytes){ count ? view.data + count : view.data, view.size - count };
 }
 
 /* The first `count` bytes (all of it when it is shorter). */
