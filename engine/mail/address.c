@@ -1,0 +1,275 @@
+/* address.c -- the grammar of RFC 5321 4.1.2 and 4.1.3, each rule a function that takes what it matches
+ * off the front of a view.
+ *
+ * Invariant: nothing that was accepted holds a control character, and a blank only inside of a quoted
+ * local part, so an address can be written into a command, a header or a log line as it is.
+ *
+ * More is accepted than the grammar has where real mail has it, since a refusal here is a permanent
+ * one: dots side by side or at the ends of a local part, and underscores in domains. What a local
+ * part means is its own host's affair (RFC 5321 2.3.11). */
+#include "mail/address.h"
+
+enum { ADDRESS_MAXIMUM = 254, DOMAIN_MAXIMUM = 255, LABEL_MAXIMUM = 63 };
+
+/* Whether an octet over 127 may stand where a letter may. */
+enum high_octets { HIGH_REFUSED, HIGH_ACCEPTED };
+
+static bool is_letter_or_digit(uint8_t c)
+{
+	return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+}
+
+static bool is_atext(uint8_t c)
+{
+	return is_letter_or_digit(c) || (c && memchr("!#$%&'*+-/=?^_`{|}~", c, 19));
+}
+
+static bool is_high(uint8_t c, enum high_octets high)
+{
+	return c >= 128 && high == HIGH_ACCEPTED;
+}
+
+static bool take(struct bytes *rest, uint8_t wanted)
+{
+	if (!rest->size || rest->data[0] != wanted)
+		return false;
+	*rest = bytes_skip(*rest, 1);
+	return true;
+}
+
+/* Well-formed UTF-8: no overlong form, no surrogate, nothing above U+10FFFF (RFC 3629 4). */
+static bool is_utf8(struct bytes text)
+{
+	while (text.size) {
+		const uint8_t first = text.data[0];
+		const size_t follow = first < 0x80 ? 0 : first < 0xe0 ? 1 : first < 0xf0 ? 2 : 3;
+		const uint8_t least = first == 0xe0 ? 0xa0 : first == 0xf0 ? 0x90 : 0x80;
+		const uint8_t most = first == 0xed ? 0x9f : first == 0xf4 ? 0x8f : 0xbf;
+
+		if ((first >= 0x80 && first < 0xc2) || first > 0xf4 || text.size < 1 + follow)
+			return false;
+		for (size_t i = 1; i <= follow; i++) {
+			uint8_t c = text.data[i];
+
+			if (c < (i == 1 ? least : 0x80) || c > (i == 1 ? most : 0xbf))
+				return false;
+		}
+		text = bytes_skip(text, 1 + follow);
+	}
+	return true;
+}
+
+/* Quoted-string = DQUOTE *QcontentSMTP DQUOTE */
+static bool take_quoted(struct bytes *rest, enum high_octets high)
+{
+	take(rest, '"');
+	while (rest->size && rest->data[0] != '"') {
+		bool escapes = take(rest, '\\');
+
+		if (!rest->size)
+			return false;
+		if ((rest->data[0] < ' ' || rest->data[0] > 126) &&
+			(escapes || !is_high(rest->data[0], high)))
+			return false;
+		*rest = bytes_skip(*rest, 1);
+	}
+	return take(rest, '"');
+}
+
+static bool take_local_part(struct bytes *rest, enum high_octets high)
+{
+	size_t size = 0;
+
+	if (rest->size && rest->data[0] == '"')
+		return take_quoted(rest, high);
+	while (size < rest->size && (is_atext(rest->data[size]) || rest->data[size] == '.' ||
+					    is_high(rest->data[size], high)))
+		size++;
+	*rest = bytes_skip(*rest, size);
+	return size > 0;
+}
+
+/* sub-domain = Let-dig [Ldh-str] */
+static bool take_label(struct bytes *rest, enum high_octets high)
+{
+	size_t size = 0;
+
+	while (size < rest->size &&
+		(is_letter_or_digit(rest->data[size]) || rest->data[size] == '-' ||
+			rest->data[size] == '_' || is_high(rest->data[size], high)))
+		size++;
+	if (!size || size > LABEL_MAXIMUM || rest->data[0] == '-' || rest->data[size - 1] == '-')
+		return false;
+	*rest = bytes_skip(*rest, size);
+	return true;
+}
+
+static bool is_ipv4(struct bytes text)
+{
+	struct bytes part;
+	int parts = 0;
+
+	if (text.size && text.data[text.size - 1] == '.')
+		return false;
+	while (bytes_split(&text, '.', &part)) {
+		uint64_t number;
+
+		parts++;
+		if (part.size > 3 || !bytes_parse_number(part, 255, &number))
+			return false;
+	}
+	return parts == 4;
+}
+
+static bool is_hex_group(struct bytes text)
+{
+	for (size_t i = 0; i < text.size; i++) {
+		uint8_t c = text.data[i];
+
+		if (!(c >= '0' && c <= '9') && !((c | 0x20) >= 'a' && (c | 0x20) <= 'f'))
+			return false;
+	}
+	return text.size >= 1 && text.size <= 4;
+}
+
+/* IPv6-full, -comp, IPv6v4-full and -comp: eight groups, or fewer and "::" once. */
+static bool is_ipv6(struct bytes text)
+{
+	bool is_compressed = false;
+	int groups = 0;
+
+	if (text.size >= 2 && text.data[0] == ':' && text.data[1] == ':') {
+		is_compressed = true;
+		text = bytes_skip(text, 2);
+	}
+	while (text.size) {
+		struct bytes group = bytes_head(text, bytes_find(text, ':'));
+
+		if (group.size == text.size && is_ipv4(group)) {
+			groups += 2;
+			break;
+		}
+		if (!is_hex_group(group))
+			return false;
+		groups++;
+		text = bytes_skip(text, group.size);
+		if (!text.size)
+			break;
+		text = bytes_skip(text, 1);
+		if (!text.size)
+			return false;
+		if (text.data[0] == ':') {
+			if (is_compressed)
+				return false;
+			is_compressed = true;
+			text = bytes_skip(text, 1);
+		}
+	}
+	return is_compressed ? groups < 8 : groups == 8;
+}
+
+/* General-address-literal = Standardized-tag ":" 1*dcontent */
+static bool is_general_literal(struct bytes text)
+{
+	size_t colon = bytes_find(text, ':');
+	struct bytes tag = bytes_head(text, colon), content = bytes_skip(text, colon + 1);
+
+	if (!take_label(&tag, HIGH_REFUSED) || tag.size || !content.size)
+		return false;
+	for (size_t i = 0; i < content.size; i++) {
+		uint8_t c = content.data[i];
+
+		if (c < 33 || c > 126 || (c >= '[' && c <= ']'))
+			return false;
+	}
+	return true;
+}
+
+static bool take_literal(struct bytes *rest)
+{
+	static const char ipv6_tag[] = "IPv6:";
+	struct bytes inside;
+	size_t close = bytes_find(*rest, ']');
+
+	if (close == rest->size)
+		return false;
+	inside = bytes_skip(bytes_head(*rest, close), 1);
+	*rest = bytes_skip(*rest, close + 1);
+	if (bytes_starts_with_nocase(inside, ipv6_tag))
+		return is_ipv6(bytes_skip(inside, sizeof ipv6_tag - 1));
+	return is_ipv4(inside) || is_general_literal(inside);
+}
+
+static bool take_domain(struct bytes *rest, enum high_octets high)
+{
+	const size_t before = rest->size;
+
+	if (rest->size && rest->data[0] == '[')
+		return take_literal(rest) && before - rest->size <= DOMAIN_MAXIMUM;
+	do {
+		if (!take_label(rest, high))
+			return false;
+	} while (take(rest, '.'));
+	return before - rest->size <= DOMAIN_MAXIMUM;
+}
+
+/* A-d-l ":", which RFC 5321 appendix C has servers accept and ignore. */
+static bool skip_source_route(struct bytes *rest, enum high_octets high)
+{
+	if (!rest->size || rest->data[0] != '@')
+		return true;
+	do {
+		if (!take(rest, '@') || !take_domain(rest, high))
+			return false;
+	} while (take(rest, ','));
+	return take(rest, ':');
+}
+
+static bool take_mailbox(struct bytes *rest, enum high_octets high, struct address *address)
+{
+	struct bytes start = *rest;
+
+	if (!take_local_part(rest, high))
+		return false;
+	address->local_part = bytes_head(start, start.size - rest->size);
+	if (take(rest, '@')) {
+		address->domain = *rest;
+		if (!take_domain(rest, high))
+			return false;
+		address->domain.size -= rest->size;
+	} else if (!bytes_equal_nocase(address->local_part, bytes_of("postmaster"))) {
+		return false;
+	}
+	address->whole = bytes_head(start, start.size - rest->size);
+	return address->whole.size <= ADDRESS_MAXIMUM;
+}
+
+bool address_parse_path(struct bytes *rest, bool utf8, struct address *address)
+{
+	const enum high_octets high = utf8 ? HIGH_ACCEPTED : HIGH_REFUSED;
+	struct bytes at = *rest;
+
+	*address = (struct address){ 0 };
+	if (!take(&at, '<'))
+		return false;
+	if (take(&at, '>')) {
+		*rest = at;
+		return true;
+	}
+	if (!skip_source_route(&at, high) || !take_mailbox(&at, high, address) || !take(&at, '>'))
+		return false;
+	if (utf8 && !is_utf8(address->whole))
+		return false;
+	*rest = at;
+	return true;
+}
+
+bool address_is_null(const struct address *address)
+{
+	return address->whole.size == 0;
+}
+
+bool address_is_domain(struct bytes text)
+{
+	return take_domain(&text, HIGH_ACCEPTED) && !text.size;
+}

@@ -1,0 +1,25 @@
+/* address.h -- envelope addresses as RFC 5321 4.1.2 writes them. */
+#ifndef LG_MAIL_ADDRESS_H
+#define LG_MAIL_ADDRESS_H
+
+#include "base/bytes.h"
+
+/* Views into the parsed text. */
+struct address {
+	struct bytes whole; /* local@domain as written, without < > and source route; empty: <> */
+	struct bytes local_part; /* as written: a quoted string keeps its quotes */
+	struct bytes domain;	 /* empty only for <> and for <postmaster> */
+};
+
+/* Reads a Path or Reverse-path at the start of *rest, and takes it off. A source route
+ * (<@a,@b:user@domain>) is accepted and ignored, as RFC 5321 appendix C asks. UTF-8 is accepted in
+ * both parts (RFC 6531) when `utf8` is set. Total length at most 254 octets; the local part may take
+ * all of them, since the 64 of RFC 5321 4.5.3.1.1 is what everybody must accept, and senders that
+ * write the recipient into their bounce address exceed it. False: malformed, *rest is unchanged. */
+bool address_parse_path(struct bytes *rest, bool utf8, struct address *address);
+bool address_is_null(const struct address *address);
+/* A domain or an address literal as EHLO takes it. Octets over 127 pass for letters here: there are
+ * computers that are named so and say it, and the name decides nothing (RFC 5321 4.1.4). */
+bool address_is_domain(struct bytes text);
+
+#endif
