@@ -1,0 +1,138 @@
+/* store_body.c -- the sealed bytes of one message before they are delivered: in memory up to
+ * STORE_INLINE_MAX, then in bodies/ID.part.
+ *
+ * The invariant: a file loses its ".part" only after its sync, and from then on nothing here removes
+ * it. Whatever is still called ".part" has never been acknowledged to anybody. */
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "platform/file.h"
+#include "store_internal.h"
+
+struct store_body {
+	struct store *store;
+	struct id id;
+	struct buf bytes; /* while there is no file */
+	struct file *file;
+	uint64_t size;
+	bool is_in_file;
+	bool is_kept;
+};
+
+bool body_path(const struct store *store, const struct id *id, bool is_partial,
+	char path[PATH_SIZE], struct error *error)
+{
+	char text[ID_TEXT_SIZE], name[ID_TEXT_SIZE + 8];
+
+	id_text(id, text);
+	snprintf(name, sizeof name, "%s%s", text, is_partial ? ".part" : "");
+	return path_join(store->bodies, name, path, error);
+}
+
+struct store_body *store_body_new(struct store *store, const struct id *id)
+{
+	struct store_body *body = calloc(1, sizeof *body);
+
+	if (!body)
+		return NULL;
+	body->store = store;
+	body->id = *id;
+	buf_init(&body->bytes, STORE_INLINE_MAX);
+	return body;
+}
+
+static void remove_partial(struct store_body *body)
+{
+	char path[PATH_SIZE];
+
+	/* What cannot be removed now goes at the next start. */
+	if (body_path(body->store, &body->id, true, path, NULL))
+		(void)file_remove(path, NULL);
+}
+
+void store_body_free(struct store_body **body)
+{
+	if (!*body)
+		return;
+	file_close(&(*body)->file);
+	if ((*body)->is_in_file && !(*body)->is_kept)
+		remove_partial(*body);
+	buf_clear(&(*body)->bytes);
+	free(*body);
+	*body = NULL;
+}
+
+/* From memory to the file. */
+static bool spill(struct store_body *body, struct error *error)
+{
+	char path[PATH_SIZE];
+
+	if (!body_path(body->store, &body->id, true, path, error))
+		return false;
+	body->file = file_open(path, FILE_CREATE, error);
+	if (!body->file)
+		return false;
+	body->is_in_file = true;
+	if (!file_write(body->file, buf_view(&body->bytes), error))
+		return false;
+	buf_clear(&body->bytes);
+	return true;
+}
+
+bool store_body_append(struct store_body *body, struct bytes sealed, struct error *error)
+{
+	bool ok;
+
+	if (!body->is_in_file && body->size + sealed.size <= STORE_INLINE_MAX)
+		ok = buf_append(&body->bytes, sealed) || error_set_memory(error);
+	else
+		ok = (body->is_in_file || spill(body, error)) &&
+		     file_write(body->file, sealed, error);
+	if (ok)
+		body->size += sealed.size;
+	else
+		error_prefix(error, "keeping a message");
+	return ok;
+}
+
+uint64_t store_body_size(const struct store_body *body)
+{
+	return body->size;
+}
+
+bool body_is_in_file(const struct store_body *body)
+{
+	return body->is_in_file;
+}
+
+const struct id *body_id(const struct store_body *body)
+{
+	return &body->id;
+}
+
+struct bytes body_inline(const struct store_body *body)
+{
+	assert(!body->is_in_file);
+	return buf_view(&body->bytes);
+}
+
+bool body_sync(struct store_body *body, struct error *error)
+{
+	bool ok = body->store->options.without_sync || file_sync(body->file, error);
+
+	file_close(&body->file);
+	return ok;
+}
+
+bool body_keep(struct store_body *body, struct error *error)
+{
+	char from[PATH_SIZE], to[PATH_SIZE];
+
+	if (!body_path(body->store, &body->id, true, from, error) ||
+		!body_path(body->store, &body->id, false, to, error) ||
+		!file_rename(from, to, error))
+		return false;
+	body->is_kept = true;
+	return true;
+}

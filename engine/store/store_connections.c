@@ -1,0 +1,145 @@
+/* store_connections.c -- the connections of the store, opened and closed together.
+ *
+ * After a failed sync all of them must be closed at once: only then does the next one that opens rebuild
+ * the index of the log, with nothing counted as copied, and settling copies every committed page again
+ * (docs/internals/store.md, "A failed sync"). */
+#include <assert.h>
+#include <stdio.h>
+
+#include "store_internal.h"
+#include "store_schema_internal.h"
+
+/* How much each may keep in memory; the whole process is to rest in 12 MiB. */
+static const struct {
+	int cache_kib;
+	bool is_reader;
+} plans[DATABASE_COUNT] = {
+	[DATABASE_WRITER] = { 2048, false },
+	[DATABASE_CONTROL] = { 128, true },
+	[DATABASE_KEEPER] = { 64, true },
+	[DATABASE_READER] = { 256, true },
+	[DATABASE_READER + 1] = { 256, true },
+};
+
+bool store_connections_init(struct store *store, struct error *error)
+{
+	for (size_t i = 0; i < DATABASE_COUNT; i++) {
+		if (!database_init(&store->databases[i], error))
+			return false;
+	}
+	return true;
+}
+
+void store_connections_clear(struct store *store)
+{
+	for (size_t i = 0; i < DATABASE_COUNT; i++)
+		database_clear(&store->databases[i]);
+}
+
+static bool open_one(struct store *store, size_t which, struct error *error)
+{
+	const struct database_options options = {
+		.path = store->database_path,
+		.cache_kib = plans[which].cache_kib,
+		.is_reader = plans[which].is_reader,
+		.without_sync = store->options.without_sync,
+	};
+
+	return database_open(&store->databases[which], &options, error);
+}
+
+static int count_pages(void *context, sqlite3 *handle, const char *name, int pages)
+{
+	(void)handle;
+	(void)name;
+	*(int *)context = pages;
+	return SQLITE_OK;
+}
+
+/* On a full disk the start does without: deleting must work then, and nothing says that a sync failed. */
+static bool renew_log(struct store *store, struct error *error)
+{
+	struct error own = { 0 };
+
+	if (!log_renew(store, &own) && (store->log.is_known || own.kind != ERROR_FULL)) {
+		if (error)
+			*error = own;
+		return false;
+	}
+	return true;
+}
+
+static void close_all(struct store *store)
+{
+	for (size_t i = 0; i < DATABASE_COUNT; i++)
+		database_close(&store->databases[i], false);
+}
+
+bool store_connections_open(struct store *store, struct error *error)
+{
+	struct database *writer = store_writer(store);
+	bool ok;
+
+	if (!renew_log(store, error))
+		return false;
+	ok = open_one(store, DATABASE_WRITER, error) && schema_bring_up(writer, error) &&
+	     database_settle(writer, error) && schema_look(writer, error);
+	if (ok) {
+		/* The log is empty: nothing in it is good or bad. */
+		log_forget(store);
+		store->committer.pages_in_log = 0;
+		sqlite3_wal_hook(writer->handle, count_pages, &store->committer.pages_in_log);
+	}
+	for (size_t i = DATABASE_WRITER + 1; ok && i < DATABASE_COUNT; i++)
+		ok = open_one(store, i, error);
+	if (!ok)
+		close_all(store);
+	return ok;
+}
+
+/* Nobody holds two of them, so any order does. */
+static void lock_all(struct store *store)
+{
+	for (size_t i = 0; i < DATABASE_COUNT; i++)
+		mutex_lock(store->databases[i].mutex);
+}
+
+static void unlock_all(struct store *store)
+{
+	for (size_t i = 0; i < DATABASE_COUNT; i++)
+		mutex_unlock(store->databases[i].mutex);
+}
+
+void store_connections_shut(struct store *store)
+{
+	lock_all(store);
+	close_all(store);
+	unlock_all(store);
+}
+
+bool store_connections_reopen(struct store *store, struct error *error)
+{
+	bool ok;
+
+	lock_all(store);
+	close_all(store);
+	ok = store_connections_open(store, error);
+	unlock_all(store);
+	return ok;
+}
+
+void store_connections_finish(struct store *store)
+{
+	struct database *writer = store_writer(store);
+	struct error error = { 0 };
+	bool is_settled;
+
+	for (size_t i = DATABASE_WRITER + 1; i < DATABASE_COUNT; i++)
+		database_close(&store->databases[i], false);
+	if (!writer->handle)
+		return;
+	is_settled = database_settle(writer, &error);
+	if (!is_settled)
+		store_trouble(store, &error);
+	database_close(writer, is_settled);
+}

@@ -1,0 +1,249 @@
+/* store_internal.h -- the store's parts and what they share.
+ *
+ * Threads: the committer owns every write; syncers put large bodies on the disk before they reach it;
+ * readers answer reads; the keeper checkpoints and tidies. Each has a connection of its own or none.
+ * docs/internals/store.md is the essay. */
+#ifndef LG_STORE_INTERNAL_H
+#define LG_STORE_INTERNAL_H
+
+#include "platform/paths.h"
+#include "platform/thread.h"
+#include "store/store.h"
+#include "store_database_internal.h"
+
+enum {
+	READER_COUNT = 2,
+	SYNCER_COUNT = 4,
+};
+
+enum {
+	DATABASE_WRITER,
+	DATABASE_CONTROL,
+	DATABASE_KEEPER,
+	DATABASE_READER, /* and those behind it */
+	DATABASE_COUNT = DATABASE_READER + READER_COUNT,
+};
+
+enum { STATE_WAITING = 0 }; /* messages.state */
+
+/* What the committer does with a kind of request. */
+struct store_request_type {
+	const char *doing; /* in front of its errors, or NULL */
+	/* Rows it writes and bytes it puts into the database, at most: bounds a group. */
+	void (*measure)(struct store_request *request, size_t *rows, size_t *bytes);
+	/* Before the transaction; NULL: nothing. Sets *renamed when the folder of bodies must be synced. */
+	bool (*prepare)(struct store *store, struct store_request *request, bool *renamed,
+		struct error *error);
+	/* Inside the transaction, in a savepoint of its own. */
+	bool (*run)(struct store *store, struct store_request *request, struct error *error);
+	/* After the commit: true when it has more to do, and then it queues again. NULL: never. */
+	bool (*has_more)(struct store_request *request);
+	/* The end; has_failed and the error are filled. The request may be gone after this. */
+	void (*finish)(struct store *store, struct store_request *request);
+};
+
+struct committer {
+	struct mutex *mutex;
+	struct condition *filled;  /* waiting requests, a wish to reopen, or the end */
+	struct condition *settled; /* a blocking request has ended */
+	struct list waiting;
+	bool is_stopping;
+	bool must_reopen;
+	struct error reopen_cause;
+	/* figures, under the mutex */
+	uint64_t commits;
+	uint64_t messages;
+	int64_t file_bytes;
+	int64_t log_bytes; /* what the WAL has grown to */
+	struct thread *thread;
+	/* the thread's own */
+	bool is_open;
+	bool is_resting;
+	int64_t next_attempt_us;
+	int pages_in_log; /* frames of the WAL in use, from SQLite's hook */
+	bool has_discarded;
+};
+
+/* What of the log is known to be synced; the committer's. */
+enum { LOG_HEADER_SIZE = 32 };
+struct log_mark {
+	struct file *file;
+	bool is_known;
+	uint8_t header[LOG_HEADER_SIZE];
+	int frames;
+};
+
+struct syncers {
+	struct mutex *mutex;
+	struct condition *filled;
+	struct list waiting;
+	bool is_stopping;
+	struct thread *threads[SYNCER_COUNT];
+};
+
+struct reader {
+	struct store *store;
+	struct database *database;
+	struct thread *thread;
+};
+
+struct readers {
+	struct mutex *mutex;
+	struct condition *filled;
+	struct list waiting;
+	bool is_stopping;
+	struct reader pool[READER_COUNT];
+};
+
+struct keeper {
+	struct mutex *mutex;
+	struct condition *wake;
+	bool is_stopping;
+	bool is_resting; /* nothing to do until woken */
+	bool must_checkpoint;
+	bool must_sweep;
+	bool must_purge;
+	uint64_t groups; /* committed since the start */
+	int pages_moved; /* of the log: in the database already */
+	struct thread *thread;
+	/* the thread's own */
+	bool sweep_failed;
+	bool purge_failed;
+};
+
+struct store {
+	struct store_options options;
+	char folder[PATH_SIZE];
+	char database_path[PATH_SIZE];
+	char bodies[PATH_SIZE];
+	char lost[PATH_SIZE];
+	struct database databases[DATABASE_COUNT];
+	struct committer committer;
+	struct log_mark log;
+	struct syncers syncers;
+	struct readers readers;
+	struct keeper keeper;
+};
+
+static inline struct database *store_writer(struct store *store)
+{
+	return &store->databases[DATABASE_WRITER];
+}
+
+/* ---- store.c ---- */
+
+void store_trouble(struct store *store, const struct error *trouble);
+/* Both skip the sync when the power-cut test wants it skipped. */
+bool store_sync_folder(struct store *store, const char *folder, struct error *error);
+
+/* ---- store_connections.c ---- */
+
+bool store_connections_init(struct store *store, struct error *error);
+void store_connections_clear(struct store *store);
+/* Opens the writer, brings the schema up, settles the log, opens the others. All or none. */
+bool store_connections_open(struct store *store, struct error *error);
+/* Both wait for each connection's request to end and close all without a checkpoint; the second then
+ * opens all. */
+void store_connections_shut(struct store *store);
+bool store_connections_reopen(struct store *store, struct error *error);
+/* After the threads have ended: settles, and leaves no log when that went well. */
+void store_connections_finish(struct store *store);
+
+/* ---- store_log.c ---- */
+
+/* A COMMIT was synced and so many frames are in the log. */
+void log_note_commit(struct store *store, int frames);
+void log_forget(struct store *store);
+/* With every connection closed: puts a log in place that is on the disk and ends where the last synced
+ * COMMIT ended; without one, as after the start, where the old one ends. */
+bool log_renew(struct store *store, struct error *error);
+
+/* ---- store_committer.c ---- */
+
+bool committer_init(struct committer *committer, struct error *error);
+bool committer_start(struct store *store, struct error *error);
+void committer_stop(struct store *store); /* after what was submitted */
+void committer_clear(struct committer *committer);
+void committer_submit(struct store *store, struct store_request *request);
+/* A sync has failed somewhere else: closes and reopens the database between two groups. */
+void committer_reopen(struct store *store, const struct error *cause);
+
+/* What the WAL's file has grown to; the keeper has cut it back. */
+int64_t committer_log_bytes(struct store *store);
+void committer_log_emptied(struct store *store);
+
+/* A write that its caller waits for, in a group like any other. */
+typedef bool store_work(
+	struct store *store, void *arguments, int64_t *file_bytes, struct error *error);
+bool committer_perform(struct store *store, const char *doing, store_work *work, void *arguments,
+	struct error *error);
+
+/* ---- store_delivery.c ---- */
+
+/* The sync of a delivery's body has failed: ends it. */
+void delivery_refuse(struct store *store, struct store_request *request);
+struct store_body *delivery_body(struct store_request *request);
+
+/* ---- store_removal.c ---- */
+
+/* On the committer: deletes up to so many messages of a deleted mailbox. *more: there was something to
+ * do, so there may be others. */
+bool removal_purge(
+	struct store *store, size_t at_most, int64_t *file_bytes, bool *more, struct error *error);
+
+/* ---- store_sync.c ---- */
+
+bool syncers_init(struct syncers *syncers, struct error *error);
+bool syncers_start(struct store *store, struct error *error);
+void syncers_stop(struct store *store); /* what waits goes on to the committer */
+void syncers_clear(struct syncers *syncers);
+/* Syncs the delivery's body on a thread of the pool, then submits the request to the committer. */
+void syncers_submit(struct store *store, struct store_request *request);
+
+/* ---- store_body.c ---- */
+
+/* bodies/ID, or bodies/ID.part while nothing names it. */
+bool body_path(const struct store *store, const struct id *id, bool is_partial,
+	char path[PATH_SIZE], struct error *error);
+bool body_is_in_file(const struct store_body *body);
+const struct id *body_id(const struct store_body *body);
+struct bytes body_inline(const struct store_body *body); /* when it is not in a file */
+/* The file's bytes are on the disk; closes it. */
+bool body_sync(struct store_body *body, struct error *error);
+/* Gives the file its name; from then on it is never removed for being without a row. */
+bool body_keep(struct store_body *body, struct error *error);
+
+/* ---- store_reader.c ---- */
+
+bool readers_init(struct store *store, struct error *error);
+bool readers_start(struct store *store, struct error *error);
+void readers_stop(struct store *store); /* after what was submitted */
+void readers_clear(struct readers *readers);
+
+/* ---- store_keeper.c ---- */
+
+bool keeper_init(struct keeper *keeper, struct error *error);
+bool keeper_start(struct store *store, struct error *error);
+void keeper_stop(struct store *store);
+void keeper_clear(struct keeper *keeper);
+/* The committer has committed a group. */
+void keeper_notice(struct store *store, int pages_in_log, bool has_discarded);
+void keeper_purge(struct store *store); /* a mailbox was deleted */
+/* Unlinks the files of `discarded` and forgets them; on the caller's thread. */
+bool keeper_sweep(struct store *store, struct error *error);
+
+/* ---- store_mailbox.c ---- */
+
+/* Its number and status, on any connection; *found: there is one. */
+bool mailbox_find(struct database *database, const struct id *id, int64_t *number,
+	enum store_mailbox_status *status, bool *found, struct error *error);
+/* What the self-test left behind when the process died. */
+bool mailbox_delete_temporary(struct store *store, struct error *error);
+
+/* ---- store_scan.c ---- */
+
+/* Makes folder and rows agree: see docs/internals/store.md, "Start". Before anybody can
+ * deliver. */
+bool store_scan(struct store *store, struct error *error);
+
+#endif
