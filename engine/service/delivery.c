@@ -1,0 +1,245 @@
+/* delivery.c -- trace headers, sealing, and the hand-over to the store. Plaintext exists in the caller's
+ * view and in the sealer's one chunk, nowhere else. */
+#include "service/delivery.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "crypto/random.h"
+#include "crypto/seal.h"
+#include "platform/clock.h"
+#include "platform/file_watch.h"
+
+struct delivery {
+	struct service *service;
+	struct loop *loop;
+	struct loop_task task;
+	struct sealer *sealer;
+	struct buf sealed; /* what the sealer gave out and the body has not taken */
+	struct store_delivery stored;
+	uint64_t prologue_size[STORE_TARGETS_MAX];
+	uint64_t content_size;
+	uint8_t last[2]; /* the last two octets of the content */
+	char id[ID_TEXT_SIZE];
+	void (*done)(void *context, const struct error *why);
+	void *context;
+};
+
+void delivery_targets_add(struct delivery_targets *targets, const struct id *mailbox)
+{
+	for (size_t i = 0; i < targets->count; i++) {
+		if (id_is_equal(&targets->mailbox[i], mailbox))
+			return;
+	}
+	targets->mailbox[targets->count++] = *mailbox;
+}
+
+/* The trace headers of one target; the id in them is the message's. */
+static bool append_prologue(const struct trace *trace, const struct id *mailbox,
+	const struct id *message, const char *hostname, struct buf *prologue)
+{
+	char recipient[MAILBOX_ID_TEXT_SIZE + CONFIG_HOST_SIZE];
+	char id[ID_TEXT_SIZE];
+	struct trace own = *trace;
+
+	mailbox_id_text(mailbox, recipient);
+	snprintf(recipient + MAILBOX_ID_TEXT_SIZE - 1,
+		sizeof recipient - (MAILBOX_ID_TEXT_SIZE - 1), "@%s", hostname);
+	id_text(message, id);
+	own.recipient = bytes_of(recipient);
+	own.id = bytes_of(id);
+	return trace_header_append(&own, prologue);
+}
+
+struct target_keys {
+	struct mailbox_public_keys keys[STORE_TARGETS_MAX];
+	struct buf prologues;
+	size_t prologue_end[STORE_TARGETS_MAX];
+};
+
+static bool prepare_targets(struct delivery *delivery, const struct delivery_targets *targets,
+	const struct trace *trace, struct target_keys *found, struct error *error)
+{
+	struct service_settings settings;
+
+	service_settings(delivery->service, &settings);
+	for (size_t i = 0; i < targets->count; i++) {
+		struct store_delivery_target *target = &delivery->stored.targets[i];
+		size_t before = found->prologues.size;
+
+		/* It was active at RCPT; suspended in between, this last message still counts. */
+		switch (directory_find(
+			delivery->service->directory, &targets->mailbox[i], &found->keys[i])) {
+		case DIRECTORY_ACTIVE:
+		case DIRECTORY_SUSPENDED:
+			break;
+		case DIRECTORY_UNKNOWN:
+		case DIRECTORY_BROKEN:
+			return error_set(error, ERROR_STATE, "a mailbox went away meanwhile");
+		}
+		target->mailbox = targets->mailbox[i];
+		target->message = random_id();
+		if (!append_prologue(trace, &target->mailbox, &target->message, settings.hostname,
+			    &found->prologues))
+			return error_set_memory(error);
+		found->prologue_end[i] = found->prologues.size;
+		delivery->prologue_size[i] = found->prologues.size - before;
+	}
+	delivery->stored.target_count = targets->count;
+	return true;
+}
+
+static bool seal_head(struct delivery *delivery, const struct target_keys *found,
+	const struct id *body, struct error *error)
+{
+	struct seal_target seal_targets[STORE_TARGETS_MAX];
+	size_t start = 0;
+
+	for (size_t i = 0; i < delivery->stored.target_count; i++) {
+		seal_targets[i] = (struct seal_target){
+			.mailbox = delivery->stored.targets[i].mailbox,
+			.message = delivery->stored.targets[i].message,
+			.box_key = found->keys[i].box,
+			.prologue = bytes_make(
+				found->prologues.data + start, found->prologue_end[i] - start),
+		};
+		start = found->prologue_end[i];
+	}
+	delivery->sealer = sealer_new(
+		body, seal_targets, delivery->stored.target_count, &delivery->sealed, error);
+	return delivery->sealer != NULL;
+}
+
+static bool move_sealed(struct delivery *delivery, struct error *error)
+{
+	bool ok = store_body_append(delivery->stored.body, buf_view(&delivery->sealed), error);
+
+	delivery->sealed.size = 0;
+	return ok;
+}
+
+struct delivery *delivery_begin(struct service *service, struct loop *loop,
+	const struct delivery_targets *targets, const struct trace *trace, struct error *error)
+{
+	struct delivery *delivery = calloc(1, sizeof *delivery);
+	struct target_keys found;
+	struct id body = random_id();
+	bool ok = false;
+
+	if (!delivery) {
+		error_set_memory(error);
+		return NULL;
+	}
+	delivery->service = service;
+	delivery->loop = loop;
+	buf_init(&delivery->sealed, SEAL_HEAD_MAX + 2 * (SEAL_CHUNK_SIZE + SEAL_CHUNK_OVERHEAD));
+	buf_init(&found.prologues, STORE_TARGETS_MAX * SEAL_PROLOGUE_MAX);
+	delivery->stored.body = store_body_new(service->store, &body);
+	if (!delivery->stored.body)
+		error_set_memory(error);
+	else
+		ok = prepare_targets(delivery, targets, trace, &found, error) &&
+		     seal_head(delivery, &found, &body, error) && move_sealed(delivery, error);
+	buf_wipe(&found.prologues);
+	if (!ok) {
+		delivery_discard(&delivery);
+		return NULL;
+	}
+	id_text(&delivery->stored.targets[0].message, delivery->id);
+	return delivery;
+}
+
+bool delivery_write(struct delivery *delivery, struct bytes content, struct error *error)
+{
+	struct bytes rest = content;
+
+	/* In pieces of a chunk, so that what the sealer appends stays within its buffer. */
+	while (rest.size) {
+		struct bytes piece = bytes_head(rest, SEAL_CHUNK_SIZE);
+
+		if (!sealer_write(delivery->sealer, piece, &delivery->sealed, error))
+			return false;
+		if (delivery->sealed.size && !move_sealed(delivery, error))
+			return false;
+		rest = bytes_skip(rest, piece.size);
+	}
+	delivery->content_size += content.size;
+	if (content.size >= 2) {
+		memcpy(delivery->last, content.data + content.size - 2, 2);
+	} else if (content.size == 1) {
+		delivery->last[0] = delivery->last[1];
+		delivery->last[1] = content.data[0];
+	}
+	return true;
+}
+
+/* On the loop. */
+static void report(struct loop_task *task)
+{
+	struct delivery *delivery = list_entry(task, struct delivery, task);
+	struct loop *loop = delivery->loop;
+
+	if (delivery->stored.ok) {
+		notices_note(delivery->service->notices, NOTICE_MAILBOXES);
+		for (size_t i = 0; i < delivery->stored.target_count; i++) {
+			char promise[64] = "received ";
+
+			id_text(&delivery->stored.targets[i].message, promise + strlen(promise));
+			file_watch_promise(promise);
+		}
+	}
+	delivery->done(delivery->context, delivery->stored.ok ? NULL : &delivery->stored.error);
+	delivery_discard(&delivery);
+	loop_release(loop);
+}
+
+/* On the committer's thread. */
+static void on_stored(struct store_delivery *stored)
+{
+	struct delivery *delivery = stored->context;
+
+	loop_post(delivery->loop, &delivery->task);
+}
+
+bool delivery_finish(struct delivery *delivery,
+	void (*done)(void *context, const struct error *why), void *context, struct error *error)
+{
+	bool ends_line = delivery->last[0] == '\r' && delivery->last[1] == '\n';
+
+	if (!sealer_finish(delivery->sealer, &delivery->sealed, error) ||
+		!move_sealed(delivery, error))
+		return false;
+	/* The key is not needed while the store works. */
+	sealer_free(&delivery->sealer);
+	for (size_t i = 0; i < delivery->stored.target_count; i++)
+		delivery->stored.targets[i].size = delivery->prologue_size[i] +
+						   delivery->content_size +
+						   (delivery->content_size && !ends_line ? 2 : 0);
+	delivery->done = done;
+	delivery->context = context;
+	delivery->task.run = report;
+	delivery->stored.received_us = clock_wall_us();
+	delivery->stored.done = on_stored;
+	delivery->stored.context = delivery;
+	loop_hold(delivery->loop);
+	store_delivery_submit(delivery->service->store, &delivery->stored);
+	return true;
+}
+
+void delivery_discard(struct delivery **delivery)
+{
+	if (!*delivery)
+		return;
+	sealer_free(&(*delivery)->sealer);
+	/* The store took it from a finished one. */
+	store_body_free(&(*delivery)->stored.body);
+	buf_wipe(&(*delivery)->sealed);
+	free(*delivery);
+	*delivery = NULL;
+}
+
+const char *delivery_id(const struct delivery *delivery)
+{
+	return delivery->id;
+}

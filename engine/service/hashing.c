@@ -1,0 +1,193 @@
+/* hashing.c -- the queue is one list in the order of arrival; a thread takes the first request of a client
+ * that has none running, or, if all have, the first. A client may have a quarter of the queue. */
+#include "service/hashing.h"
+
+#include <stdlib.h>
+
+#include "crypto/random.h"
+#include "crypto/secret.h"
+#include "platform/thread.h"
+
+enum { SHARE_OF_ONE_CLIENT = HASHING_QUEUE_MAX / 4 };
+
+struct hashing {
+	struct mutex *mutex;
+	struct condition *filled;
+	struct list waiting;
+	size_t waiting_count;
+	struct hash_request *running[HASHING_THREADS];
+	struct thread *threads[HASHING_THREADS];
+	size_t started;
+	bool is_closing;
+	/* What is opened for a mailbox that does not exist: as costly, and no phrase opens it. */
+	struct id decoy_mailbox;
+	struct buf decoy;
+};
+
+static bool is_served(const struct hashing *hashing, const struct hash_request *request)
+{
+	for (size_t i = 0; i < HASHING_THREADS; i++) {
+		if (hashing->running[i] &&
+			strcmp(hashing->running[i]->client, request->client) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Under the mutex. */
+static struct hash_request *take(struct hashing *hashing)
+{
+	struct list *link;
+
+	if (list_is_empty(&hashing->waiting))
+		return NULL;
+	list_for_each (link, &hashing->waiting) {
+		struct hash_request *request = list_entry(link, struct hash_request, link);
+
+		if (!is_served(hashing, request))
+			break;
+	}
+	if (link == &hashing->waiting)
+		link = hashing->waiting.next;
+	list_remove(link);
+	hashing->waiting_count--;
+	return list_entry(link, struct hash_request, link);
+}
+
+static void check(const struct hashing *hashing, struct hash_request *request)
+{
+	struct bytes phrase = bytes_make(request->phrase, request->phrase_size);
+	bool exists = request->wrap_size > 0;
+	struct bytes wrap =
+		exists ? bytes_make(request->wrap, request->wrap_size) : buf_view(&hashing->decoy);
+
+	request->secret_keys = NULL;
+	key_unwrap(WRAP_PASSWORD, exists ? &request->mailbox : &hashing->decoy_mailbox, wrap,
+		phrase, &request->secret_keys, &request->error);
+	if (!exists && request->secret_keys) {
+		secret_free(request->secret_keys);
+		request->secret_keys = NULL;
+	}
+}
+
+static void hashing_thread(void *context)
+{
+	struct hashing *hashing = context;
+	struct hash_request *request;
+	size_t own;
+
+	mutex_lock(hashing->mutex);
+	own = hashing->started++;
+	for (;;) {
+		while (!(request = take(hashing)) && !hashing->is_closing)
+			condition_wait(hashing->filled, hashing->mutex);
+		if (!request)
+			break;
+		hashing->running[own] = request;
+		mutex_unlock(hashing->mutex);
+		check(hashing, request);
+		mutex_lock(hashing->mutex);
+		/* Before done: the request is not ours after it. */
+		hashing->running[own] = NULL;
+		mutex_unlock(hashing->mutex);
+		request->done(request);
+		mutex_lock(hashing->mutex);
+	}
+	mutex_unlock(hashing->mutex);
+}
+
+static bool make_decoy(struct hashing *hashing, struct error *error)
+{
+	struct mailbox_public_keys public_keys;
+	struct mailbox_secret_keys *secret_keys = NULL;
+	uint8_t phrase[32];
+	bool ok;
+
+	random_bytes(phrase, sizeof phrase);
+	hashing->decoy_mailbox = random_id();
+	ok = mailbox_keys_generate(&public_keys, &secret_keys, error) &&
+	     key_wrap(WRAP_PASSWORD, &hashing->decoy_mailbox, secret_keys,
+		     bytes_make(phrase, sizeof phrase), &WRAP_COST_DEFAULT, &hashing->decoy, error);
+	secret_free(secret_keys);
+	memory_wipe(phrase, sizeof phrase);
+	return ok;
+}
+
+struct hashing *hashing_start(struct error *error)
+{
+	struct hashing *hashing = calloc(1, sizeof *hashing);
+
+	if (!hashing) {
+		error_set_memory(error);
+		return NULL;
+	}
+	list_init(&hashing->waiting);
+	buf_init(&hashing->decoy, WRAP_SIZE_MAX);
+	hashing->mutex = mutex_new(error);
+	hashing->filled = condition_new(error);
+	if (!hashing->mutex || !hashing->filled || !make_decoy(hashing, error)) {
+		hashing_stop(&hashing);
+		return NULL;
+	}
+	for (size_t i = 0; i < HASHING_THREADS; i++) {
+		hashing->threads[i] = thread_start("hashing", hashing_thread, hashing, error);
+		if (!hashing->threads[i]) {
+			hashing_stop(&hashing);
+			return NULL;
+		}
+	}
+	return hashing;
+}
+
+void hashing_stop(struct hashing **hashing)
+{
+	struct hashing *stopped = *hashing;
+
+	if (!stopped)
+		return;
+	if (stopped->mutex && stopped->filled) {
+		mutex_lock(stopped->mutex);
+		stopped->is_closing = true;
+		condition_broadcast(stopped->filled);
+		mutex_unlock(stopped->mutex);
+	}
+	for (size_t i = 0; i < HASHING_THREADS; i++)
+		thread_join(&stopped->threads[i]);
+	buf_clear(&stopped->decoy);
+	mutex_free(&stopped->mutex);
+	condition_free(&stopped->filled);
+	free(stopped);
+	*hashing = NULL;
+}
+
+/* Under the mutex. */
+static size_t waiting_of(const struct hashing *hashing, const char *client)
+{
+	const struct list *link;
+	size_t count = 0;
+
+	list_for_each (link, &hashing->waiting) {
+		const struct hash_request *request =
+			(const struct hash_request *)((const char *)link -
+						      offsetof(struct hash_request, link));
+
+		count += strcmp(request->client, client) == 0;
+	}
+	return count;
+}
+
+bool hashing_submit(struct hashing *hashing, struct hash_request *request)
+{
+	bool fits;
+
+	mutex_lock(hashing->mutex);
+	fits = !hashing->is_closing && hashing->waiting_count < HASHING_QUEUE_MAX &&
+	       waiting_of(hashing, request->client) < SHARE_OF_ONE_CLIENT;
+	if (fits) {
+		list_append(&hashing->waiting, &request->link);
+		hashing->waiting_count++;
+		condition_signal(hashing->filled);
+	}
+	mutex_unlock(hashing->mutex);
+	return fits;
+}

@@ -1,0 +1,35 @@
+/* hashing.h -- password checks on threads of their own. Argon2id takes 64 MiB and a quarter of a second,
+ * so there are two at a time and a short queue; when it is full the login is told to try again. The
+ * queue serves client addresses in turn, so that one guesser does not hold up the archive. */
+#ifndef LG_SERVICE_HASHING_H
+#define LG_SERVICE_HASHING_H
+
+#include "crypto/key_wrap.h"
+#include "store/store.h"
+
+struct hashing;
+
+enum { HASHING_THREADS = 2, HASHING_QUEUE_MAX = 32 };
+
+/* Caller-owned until `done`, which runs on a hashing thread and only hands on. */
+struct hash_request {
+	struct id mailbox;
+	uint8_t wrap[STORE_WRAP_MAX];
+	size_t wrap_size; /* 0: no such mailbox; hashes all the same, so that the time tells nothing */
+	char *phrase;	  /* secret memory, freed by the caller after done */
+	size_t phrase_size;
+	char client[46]; /* the client's address */
+	void (*done)(struct hash_request *request);
+	void *context;
+	/* result */
+	struct mailbox_secret_keys *secret_keys; /* the caller's; NULL: refused */
+	struct error error;
+	struct list link;
+};
+
+struct hashing *hashing_start(struct error *error);
+void hashing_stop(struct hashing **hashing); /* finishes what was submitted */
+/* False: the queue is full, or this client has its share of it. */
+bool hashing_submit(struct hashing *hashing, struct hash_request *request);
+
+#endif

@@ -1,0 +1,38 @@
+/* mailboxes.h -- making and changing mailboxes: keys, store and directory in one step. Blocking (Argon2,
+ * a commit): for control threads. */
+#ifndef LG_SERVICE_MAILBOXES_H
+#define LG_SERVICE_MAILBOXES_H
+
+#include "crypto/key_wrap.h"
+#include "service/directory.h"
+#include "service/notices.h"
+#include "store/store.h"
+
+struct mailboxes {
+	struct store *store;
+	struct directory *directory;
+	struct notices *notices;
+};
+
+struct mailbox_creation {
+	const char *name;	 /* 1 to 200 octets of UTF-8, no control characters */
+	const char *description; /* up to 1000; may be empty */
+	struct bytes password;	 /* empty: one is generated */
+	bool is_temporary;
+	/* results */
+	struct id id;
+	char generated_password[GENERATED_PASSWORD_SIZE]; /* empty when one was given; wipe it */
+	char recovery_code[RECOVERY_CODE_SIZE];		  /* wipe it */
+};
+
+bool mailboxes_create(
+	const struct mailboxes *mailboxes, struct mailbox_creation *creation, struct error *error);
+bool mailboxes_set_status(const struct mailboxes *mailboxes, const struct id *mailbox,
+	enum store_mailbox_status status, struct error *error);
+/* ERROR_STATE while it is active (temporary ones excepted): suspending first is the deliberate step. */
+bool mailboxes_delete(
+	const struct mailboxes *mailboxes, const struct id *mailbox, struct error *error);
+/* Fills the directory at the start. */
+bool mailboxes_load(const struct mailboxes *mailboxes, struct error *error);
+
+#endif

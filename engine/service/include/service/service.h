@@ -1,0 +1,45 @@
+/* service.h -- what the services of one gateway share. Filled by gateway/, read by sessions on every
+ * loop. The pointers stay for the gateway's life; what may change while it runs is behind
+ * service_settings(). */
+#ifndef LG_SERVICE_SERVICE_H
+#define LG_SERVICE_SERVICE_H
+
+#include <stdatomic.h>
+
+#include "config/config.h"
+#include "net/tls.h"
+#include "platform/thread.h"
+#include "service/directory.h"
+#include "service/hashing.h"
+#include "service/notices.h"
+#include "service/problems.h"
+#include "store/store.h"
+
+struct service {
+	struct store *store;
+	struct directory *directory;
+	struct problems *problems;
+	struct notices *notices;
+	struct hashing *hashing;
+	struct tls_context *tls;
+	struct mutex *mutex;
+	struct config config;		 /* under the mutex */
+	char hostname[CONFIG_HOST_SIZE]; /* under the mutex; never empty */
+	atomic_size_t session_count;
+};
+
+/* What a session needs to know at its start. */
+struct service_settings {
+	char hostname[CONFIG_HOST_SIZE];
+	uint64_t max_message_size;
+	uint32_t max_recipients;
+	uint32_t max_errors;
+	uint64_t smtp_timeout_ms;
+	uint64_t pop3_timeout_ms;
+	uint64_t tls_timeout_ms;
+	size_t max_sessions;
+};
+
+void service_settings(struct service *service, struct service_settings *settings);
+
+#endif
