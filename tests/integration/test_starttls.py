@@ -1,0 +1,153 @@
+"""Nothing goes over an unencrypted connection, and nothing said before TLS is done after it."""
+
+import socket
+
+from collector import client_context, collect_all
+from harness import check, run, wait_for
+
+
+class Wire:
+    """A connection that says and reads lines, to say what no library would."""
+
+    def __init__(self, port):
+        self.socket = socket.create_connection(("127.0.0.1", port), 30)
+        self.buffer = b""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.socket.close()
+
+    def line(self):
+        while b"\r\n" not in self.buffer:
+            chunk = self.socket.recv(65536)
+            if not chunk:
+                raise EOFError(f"closed after {self.buffer!r}")
+            self.buffer += chunk
+        line, self.buffer = self.buffer.split(b"\r\n", 1)
+        return line.decode()
+
+    def reply(self):
+        """An SMTP reply, its lines joined."""
+        lines = [self.line()]
+        while lines[-1][3:4] == "-":
+            lines.append(self.line())
+        return "\n".join(lines)
+
+    def say(self, text):
+        self.socket.sendall(text.encode())
+
+    def ask(self, line, wanted, reply=None):
+        self.say(line + "\r\n")
+        answer = (reply or self.reply)()
+        check(answer.startswith(wanted), f"{line}: {answer!r}, not {wanted}")
+        return answer
+
+    def secure(self, context):
+        check(not self.buffer, f"answers to injected commands came before TLS: {self.buffer!r}")
+        self.socket = context.wrap_socket(self.socket, server_hostname="localhost")
+
+    def is_silent(self, seconds=1):
+        """True when nothing comes."""
+        self.socket.settimeout(seconds)
+        try:
+            self.buffer += self.socket.recv(65536)
+        except TimeoutError:
+            pass
+        self.socket.settimeout(30)
+        return not self.buffer
+
+
+def mail_before_tls(test, gateway, context, mailbox):
+    sender = "careless@sender.example"
+    for service in ("smtp", "submission"):
+        with Wire(gateway.ports[service]) as wire:
+            check(wire.reply().startswith("220 "), "no greeting")
+            offered = wire.ask("EHLO plain.example", "250")
+            check("STARTTLS" in offered and "AUTH" not in offered, f"offered before TLS: {offered}")
+            wire.ask(f"MAIL FROM:<{sender}>", "451 4.7.0")
+            wire.ask(f"RCPT TO:<{mailbox.address}>", "503")
+            wire.ask("DATA", "503")
+            wire.ask("AUTH PLAIN AGFAYgBj", "5")
+            wire.ask("QUIT", "221")
+    told = wait_for("a problem that names the sender",
+                    lambda: [row for row in gateway.status()["problems"] if sender in row["text"]])
+    for row in told:
+        check(set(row) >= {"id", "severity", "text", "remedy", "since"} and row["remedy"], f"a problem is {row}")
+    check(gateway.mailbox_status(mailbox)["received"] == 0, "mail without TLS was kept")
+    test.count("MAIL before TLS: 451 4.7.0 and a problem")
+
+
+def smtp_injection(test, gateway, context, mailbox):
+    """RFC 3207 4.2: what the client sent behind STARTTLS in the clear is thrown away."""
+    for service in ("smtp", "submission"):
+        with Wire(gateway.ports[service]) as wire:
+            wire.reply()
+            wire.ask("EHLO plain.example", "250")
+            wire.say("STARTTLS\r\nEHLO evil.example\r\nMAIL FROM:<evil@example.com>\r\n"
+                     f"RCPT TO:<{mailbox.address}>\r\n")
+            check(wire.reply().startswith("220 "), "STARTTLS is refused")
+            check(wire.is_silent(), f"injected commands were answered: {wire.buffer!r}")
+            try:
+                wire.secure(context)
+            except OSError:
+                continue  # ending the connection is as good
+            check(wire.is_silent(), f"injected commands were answered behind TLS: {wire.buffer!r}")
+            wire.ask("MAIL FROM:<a@sender.example>", "5")  # EHLO must be said again
+            offered = wire.ask("EHLO tls.example", "250")
+            check("STARTTLS" not in offered, "STARTTLS is offered under TLS")
+            wire.ask(f"RCPT TO:<{mailbox.address}>", "503")  # the injected MAIL is not there
+            wire.ask("STARTTLS", "5")
+            wire.ask("QUIT", "221")
+    check(gateway.mailbox_status(mailbox)["received"] == 0, "an injected message was kept")
+    test.count("injection behind STARTTLS: not executed")
+
+
+def pop3_before_tls(test, gateway, context, mailbox):
+    with Wire(gateway.ports["pop3"]) as wire:
+        check(wire.line().startswith("+OK"), "no greeting")
+        wire.ask("CAPA", "+OK", wire.line)
+        offered = []
+        while (line := wire.line()) != ".":
+            offered.append(line.split()[0])
+        check("STLS" in offered and "USER" not in offered and "SASL" not in offered, f"offered: {offered}")
+        wire.ask(f"USER {mailbox.id}", "-ERR", wire.line)
+        wire.ask(f"PASS {mailbox.password}", "-ERR", wire.line)
+        wire.ask("AUTH PLAIN", "-ERR", wire.line)
+        wire.ask("STAT", "-ERR", wire.line)
+        wire.ask("QUIT", "+OK", wire.line)
+    test.count("USER, PASS and AUTH before TLS: refused")
+
+
+def pop3_injection(test, gateway, context, mailbox):
+    with Wire(gateway.ports["pop3"]) as wire:
+        wire.line()
+        wire.say(f"STLS\r\nUSER {mailbox.id}\r\nPASS {mailbox.password}\r\nSTAT\r\n")
+        check(wire.line().startswith("+OK"), "STLS is refused")
+        check(wire.is_silent(), f"injected commands were answered: {wire.buffer!r}")
+        try:
+            wire.secure(context)
+        except OSError:
+            test.count("injection behind STLS: the connection ends")
+            return
+        check(wire.is_silent(), f"injected commands were answered behind TLS: {wire.buffer!r}")
+        wire.ask("STAT", "-ERR", wire.line)
+        wire.ask(f"USER {mailbox.id}", "+OK", wire.line)
+        wire.ask(f"PASS {mailbox.password}", "+OK", wire.line)
+        wire.ask("STAT", "+OK 0 0", wire.line)
+        wire.ask("QUIT", "+OK", wire.line)
+    test.count("injection behind STLS: not executed")
+
+
+def main(test):
+    gateway = test.gateway()
+    context = client_context(gateway.authority())
+    mailbox = gateway.create_mailbox("STARTTLS")
+    for part in (mail_before_tls, smtp_injection, pop3_before_tls, pop3_injection):
+        part(test, gateway, context, mailbox)
+    check(collect_all(gateway, mailbox, context) == [], "there is mail that nobody may have sent")
+    gateway.stop()
+
+
+run(main)
