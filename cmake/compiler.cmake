@@ -11,6 +11,9 @@ endif()
 
 add_compile_definitions(_GNU_SOURCE _FILE_OFFSET_BITS=64 LETTERGATE_VERSION="${PROJECT_VERSION}")
 
+# Without NDEBUG: an assertion is our bug, and stopping at it loses less than going on.
+set(CMAKE_C_FLAGS_RELWITHDEBINFO "-O2 -g")
+
 if(LETTERGATE_SANITIZE)
 	add_compile_options(-fsanitize=${LETTERGATE_SANITIZE} -fno-omit-frame-pointer
 		-fno-sanitize-recover=all)

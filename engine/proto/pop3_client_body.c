@@ -13,8 +13,8 @@ void pop3_client_body_start(struct pop3_client_body *body, bool dots_behind_lf)
 static enum pop3_lf_place place_behind(enum pop3_lf_place before, struct bytes run)
 {
 	uint8_t last = run.data[run.size - 1];
-	bool cr_before = run.size > 1 ? run.data[run.size - 2] == '\r'
-				      : before == POP3_LF_BEHIND_CR;
+	bool cr_before =
+		run.size > 1 ? run.data[run.size - 2] == '\r' : before == POP3_LF_BEHIND_CR;
 
 	if (last == '\n' && !cr_before)
 		return POP3_LF_BEHIND_BARE_LF;

@@ -15,8 +15,7 @@ struct pop3_client_body {
 
 void pop3_client_body_start(struct pop3_client_body *body, bool dots_behind_lf);
 /* True: *piece is content. False: *in is used up, or the body is complete. */
-bool pop3_client_body_next(
-	struct pop3_client_body *body, struct bytes *in, struct bytes *piece);
+bool pop3_client_body_next(struct pop3_client_body *body, struct bytes *in, struct bytes *piece);
 bool pop3_client_body_is_done(const struct pop3_client_body *body);
 
 #endif

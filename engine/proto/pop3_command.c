@@ -112,8 +112,8 @@ static void run_stat(struct pop3_server *server, const struct arguments *argumen
 		server, "%zu %llu", server->kept_count, (unsigned long long)server->kept_size);
 }
 
-static void list(struct pop3_server *server, const struct arguments *arguments,
-	enum pop3_listing_kind kind)
+static void list(
+	struct pop3_server *server, const struct arguments *arguments, enum pop3_listing_kind kind)
 {
 	uint8_t line[POP3_LISTING_LINE_MAX];
 	size_t size;
@@ -123,8 +123,8 @@ static void list(struct pop3_server *server, const struct arguments *arguments,
 		pop3_listing_start(&server->listing, kind, server->maildrop);
 		return;
 	}
-	size = pop3_listing_line(kind, &server->maildrop.messages[arguments->index],
-		arguments->index + 1, line);
+	size = pop3_listing_line(
+		kind, &server->maildrop.messages[arguments->index], arguments->index + 1, line);
 	pop3_server_ok(server, "%.*s", (int)size - 2, (const char *)line);
 }
 

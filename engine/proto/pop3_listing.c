@@ -37,8 +37,8 @@ size_t pop3_listing_line(enum pop3_listing_kind kind, const struct pop3_message 
 	return size;
 }
 
-void pop3_listing_start(struct pop3_listing *listing, enum pop3_listing_kind kind,
-	struct pop3_maildrop maildrop)
+void pop3_listing_start(
+	struct pop3_listing *listing, enum pop3_listing_kind kind, struct pop3_maildrop maildrop)
 {
 	*listing = (struct pop3_listing){ .maildrop = maildrop, .kind = kind, .is_active = true };
 }

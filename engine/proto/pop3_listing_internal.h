@@ -25,8 +25,8 @@ struct pop3_listing {
 size_t pop3_listing_line(enum pop3_listing_kind kind, const struct pop3_message *message,
 	size_t number, uint8_t line[POP3_LISTING_LINE_MAX]);
 
-void pop3_listing_start(struct pop3_listing *listing, enum pop3_listing_kind kind,
-	struct pop3_maildrop maildrop);
+void pop3_listing_start(
+	struct pop3_listing *listing, enum pop3_listing_kind kind, struct pop3_maildrop maildrop);
 /* Fills `space` with the lines of what is not deleted, then the final dot; not active any more when
  * all was pulled. */
 size_t pop3_listing_pull(struct pop3_listing *listing, uint8_t *space, size_t capacity);

@@ -252,8 +252,13 @@ void pop3_server_begin(struct pop3_server *server)
 
 void pop3_server_lend(struct pop3_server *server, struct bytes piece)
 {
-	if (settle(server, POP3_DUE_PIECE))
+	if (!settle(server, POP3_DUE_PIECE))
+		return;
+	if (piece.size)
 		pop3_body_lend(&server->body, piece);
+	else
+		/* There is nothing to pull that would raise it. */
+		pop3_server_raise(server, POP3_EVENT_BODY_WANTED, POP3_DUE_PIECE);
 }
 
 void pop3_server_end(struct pop3_server *server)

@@ -257,8 +257,8 @@ static bool may_send(const struct smtp_client *client)
 		       is_barrier(client->outstanding[newest % SMTP_CLIENT_PIPELINE]));
 }
 
-bool smtp_client_send(struct smtp_client *client, enum smtp_client_command command,
-	const char *argument)
+bool smtp_client_send(
+	struct smtp_client *client, enum smtp_client_command command, const char *argument)
 {
 	struct bytes text = bytes_of(argument ? argument : "");
 	size_t size;

@@ -19,8 +19,8 @@ void smtp_content_lend(struct smtp_content *content, struct bytes piece)
 static enum smtp_content_place place_behind(enum smtp_content_place before, struct bytes run)
 {
 	uint8_t last = run.data[run.size - 1];
-	bool cr_before = run.size > 1 ? run.data[run.size - 2] == '\r'
-				      : before == SMTP_CONTENT_BEHIND_CR;
+	bool cr_before =
+		run.size > 1 ? run.data[run.size - 2] == '\r' : before == SMTP_CONTENT_BEHIND_CR;
 
 	if (last == '\n' && cr_before)
 		return SMTP_CONTENT_AT_LINE_START;

@@ -48,13 +48,8 @@ def own_lists():
 NEEDED_TOO = {"swaks": ("libnet-ssleay-perl",)}
 
 
-# What a package only recommends, and the tests need.
-WANTED_TOO = {"swaks": ["libnet-ssleay-perl"]}
-
-
 def download(package, folder):
     """The package and those of its dependencies that this machine lacks, as .deb files in `folder`."""
-    wanted = [package, *WANTED_TOO.get(package, [])]
     wanted = (package, *NEEDED_TOO.get(package, ()))
     errors = ""
     for attempt in range(2):

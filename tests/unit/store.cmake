@@ -2,6 +2,7 @@
 function(store_test name)
 	unit_test(${name} store platform base)
 	target_sources(test_${name} PRIVATE test_store_fixture.c)
+	target_include_directories(test_${name} PRIVATE ${CMAKE_CURRENT_SOURCE_DIR}/../powercut)
 	target_link_libraries(test_${name} PRIVATE PkgConfig::SQLITE)
 endfunction()
 

@@ -180,7 +180,8 @@ static void wait_for_trouble(struct fixture *fixture, int count, const char *say
 
 	for (int i = 0; i < 1000 && fixture_troubles(fixture, &trouble) < count; i++)
 		usleep(10000);
-	assert_int_equal(fixture_troubles(fixture, &trouble), count);
+	/* The committer may have tried once more meanwhile. */
+	assert_true(fixture_troubles(fixture, &trouble) >= count);
 	if (!strstr(trouble.text, says))
 		fail_msg("'%s' is not in: %s", says, trouble.text);
 }

@@ -5,8 +5,8 @@
 
 #include <stdbool.h>
 
-#include "../powercut/watched_vfs.h"
 #include "platform/file_watch.h"
+#include "watched_vfs.h"
 
 /* Both once per program, before any store opens. */
 void failing_files_set(void);

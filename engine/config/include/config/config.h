@@ -29,13 +29,13 @@ struct config {
 	struct config_endpoints listen_pop3;
 	struct config_endpoints listen_pop3s;
 	uint64_t smtp_max_message_size;
-	uint64_t limits_sessions;	  /* at once, all listeners together */
-	uint64_t limits_recipients;	  /* mailboxes in one transaction */
-	uint64_t limits_errors;		  /* in one session */
-	uint64_t timeouts_smtp_ms;	  /* silence in an SMTP session */
-	uint64_t timeouts_pop3_ms;	  /* silence in a POP3 session, RFC 1939: at least 10 minutes */
-	uint64_t timeouts_tls_ms;	  /* for a whole handshake */
-	uint64_t workers;		  /* 0: the number of cores */
+	uint64_t limits_sessions;   /* at once, all listeners together */
+	uint64_t limits_recipients; /* mailboxes in one transaction */
+	uint64_t limits_errors;	    /* in one session */
+	uint64_t timeouts_smtp_ms;  /* silence in an SMTP session */
+	uint64_t timeouts_pop3_ms;  /* silence in a POP3 session, RFC 1939: at least 10 minutes */
+	uint64_t timeouts_tls_ms;   /* for a whole handshake */
+	uint64_t workers;	    /* 0: the number of cores */
 	char log_level[16];
 };
 

@@ -43,7 +43,7 @@ void password_generate(char text[GENERATED_PASSWORD_SIZE]);
  * check digits do not fit, so that a typing error is told from a wrong code. */
 enum { RECOVERY_CODE_SIZE = 40 };
 void recovery_code_generate(char text[RECOVERY_CODE_SIZE]);
-bool recovery_code_normalise(struct bytes typed, char text[RECOVERY_CODE_SIZE],
-	struct error *error);
+bool recovery_code_normalise(
+	struct bytes typed, char text[RECOVERY_CODE_SIZE], struct error *error);
 
 #endif

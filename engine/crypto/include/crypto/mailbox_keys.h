@@ -31,8 +31,8 @@ bool mailbox_keys_generate(struct mailbox_public_keys *public_keys,
 struct id mailbox_keys_id(const struct mailbox_public_keys *public_keys);
 
 /* The identity hashes to `id` and its signature on the box key holds; else ERROR_CORRUPT. */
-bool mailbox_keys_verify(const struct mailbox_public_keys *public_keys, const struct id *id,
-	struct error *error);
+bool mailbox_keys_verify(
+	const struct mailbox_public_keys *public_keys, const struct id *id, struct error *error);
 
 /* The secret halves belong to the public ones. */
 bool mailbox_keys_match(const struct mailbox_public_keys *public_keys,

@@ -37,8 +37,8 @@ struct sealer *sealer_new(const struct id *body, const struct seal_target *targe
 	struct buf *sealed, struct error *error);
 void sealer_free(struct sealer **sealer); /* wipes; sets NULL */
 /* Takes plaintext of any length; appends whole chunks to *sealed as they fill. */
-bool sealer_write(struct sealer *sealer, struct bytes plain, struct buf *sealed,
-	struct error *error);
+bool sealer_write(
+	struct sealer *sealer, struct bytes plain, struct buf *sealed, struct error *error);
 /* Appends the last chunk. */
 bool sealer_finish(struct sealer *sealer, struct buf *sealed, struct error *error);
 /* What a body of that many octets adds behind the head. */
@@ -54,8 +54,8 @@ void opener_free(struct opener **opener);
 /* Takes sealed bytes in pieces of any length, in order; appends the prologue and then what has
  * verified to *plain. ERROR_CORRUPT from the first byte that does not verify; the opener is then
  * dead. What *plain may grow by: the prologue, and the size of `sealed` plus one chunk. */
-bool opener_feed(struct opener *opener, struct bytes sealed, struct buf *plain,
-	struct error *error);
+bool opener_feed(
+	struct opener *opener, struct bytes sealed, struct buf *plain, struct error *error);
 /* No more bytes come: opens the last chunk. ERROR_CORRUPT when the message is cut short. */
 bool opener_finish(struct opener *opener, struct buf *plain, struct error *error);
 

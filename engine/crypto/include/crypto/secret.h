@@ -17,8 +17,8 @@
 bool secret_start(size_t slab_bytes, struct error *error);
 bool secret_is_locked(void);
 
-void *secret_new(size_t size);	 /* zeroed, aligned for any object; NULL when the slab is full */
-void secret_free(void *secret);	 /* wipes; NULL is allowed */
+void *secret_new(size_t size);	  /* zeroed, aligned for any object; NULL when the slab is full */
+void secret_free(void *secret);	  /* wipes; NULL is allowed */
 size_t secret_bytes_in_use(void); /* for tests and status */
 
 #endif

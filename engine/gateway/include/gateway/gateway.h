@@ -54,14 +54,14 @@ typedef void gateway_answer(void *context, const char *result, const char *probl
 void gateway_call(struct gateway *gateway, const char *method, const char *params,
 	gateway_answer *answer, void *context);
 /* Waits for the answer. True: *json is the result, false: the error object. free() it. */
-bool gateway_call_wait(struct gateway *gateway, const char *method, const char *params,
-	char **json);
+bool gateway_call_wait(
+	struct gateway *gateway, const char *method, const char *params, char **json);
 
 /* `notification` is a JSON object {"method","params"}: "changed" with the topics that changed, "resync"
  * when some were missed, "closed" when an attached gateway has gone. One subscriber; NULL ends it. */
 typedef void gateway_notification(void *context, const char *notification);
-bool gateway_subscribe(struct gateway *gateway, gateway_notification *on_notification,
-	void *context);
+bool gateway_subscribe(
+	struct gateway *gateway, gateway_notification *on_notification, void *context);
 
 /* The method table, for help texts. */
 struct gateway_method {

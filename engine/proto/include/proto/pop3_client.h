@@ -63,8 +63,8 @@ size_t pop3_client_pull(struct pop3_client *client, uint8_t *space, size_t capac
 /* Queues a command; false when POP3_CLIENT_PIPELINE are outstanding, when too much of what was queued
  * has not been pulled yet, behind STLS until it is answered, or when `argument` is too long or holds
  * a CR, LF or NUL. The argument is what follows the verb; empty or NULL data for none. */
-bool pop3_client_send(struct pop3_client *client, enum pop3_client_command command,
-	struct bytes argument);
+bool pop3_client_send(
+	struct pop3_client *client, enum pop3_client_command command, struct bytes argument);
 void pop3_client_tls_started(struct pop3_client *client);
 /* Every server doubles a dot behind CRLF (RFC 1939 3). This gateway's doubles it behind a bare LF too
  * (mail/dot.h); set this when such a server is known to be on the other side, or a dot that it added

@@ -56,8 +56,8 @@ size_t smtp_client_pull(struct smtp_client *client, uint8_t *space, size_t capac
  * one before it is answered (DATA, STARTTLS), while content flows, after BROKEN, or when `argument` is
  * too long or holds a CR or LF. It is what follows the verb ("FROM:<a@example.com> SIZE=10"); NULL for
  * none. Greeting and content are not sent by this. */
-bool smtp_client_send(struct smtp_client *client, enum smtp_client_command command,
-	const char *argument);
+bool smtp_client_send(
+	struct smtp_client *client, enum smtp_client_command command, const char *argument);
 /* After 354: lends content, to be dot-stuffed as it is pulled; call again when
  * smtp_client_wants_content(). smtp_client_end_content() adds the final dot and awaits its reply. */
 void smtp_client_lend_content(struct smtp_client *client, struct bytes piece);

@@ -1,0 +1,6 @@
+unit_test(error base)
+unit_test(bytes base)
+unit_test(buf base)
+unit_test(reader base)
+unit_test(log base)
+unit_test(id base)
