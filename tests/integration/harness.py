@@ -239,9 +239,14 @@ def run(main, name=None):
         print(f"{name} CANNOT RUN HERE: {reason}")
         status = 1 if must_be_able() else SKIPPED
     except Failure as failure:
-        print(f"{name} FAILED: {failure}")
-        if failure.__traceback__:
-            traceback.print_tb(failure.__traceback__)
+        # A failure of the test often makes the end of the gateway fail too: the first one is the cause.
+        first = failure
+        while isinstance(first.__context__, (Failure, OSError)):
+            first = first.__context__
+        print(f"{name} FAILED: {first}")
+        traceback.print_tb(first.__traceback__)
+        if first is not failure:
+            print(f"{name}, and after that: {failure}")
     except Exception:
         print(f"{name} FAILED:")
         traceback.print_exc(file=sys.stdout)

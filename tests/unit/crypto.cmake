@@ -1,4 +1,19 @@
+# With mailboxes, whole messages and known answers beside it.
+function(crypto_test name)
+	unit_test(${name} crypto)
+	target_sources(test_${name} PRIVATE test_crypto_fixture.c)
+	target_compile_definitions(test_${name} PRIVATE TEST_DATA="${CMAKE_CURRENT_SOURCE_DIR}/data")
+endfunction()
+
 unit_test(secret crypto)
+unit_test(phrase crypto)
+crypto_test(mailbox_keys)
+crypto_test(key_wrap)
+# To damage a wrap and make its checksum fit again.
+target_include_directories(test_key_wrap PRIVATE ${PROJECT_SOURCE_DIR}/engine/crypto)
+crypto_test(seal)
+crypto_test(seal_damage)
+
 # Looks at processes that abort, and at /proc.
 if(NOT WIN32)
 	unit_test(secret_misuse crypto)

@@ -345,7 +345,8 @@ static void test_figures(void **state)
 	assert_true(deliver_to(fixture, 1, 200000, 1, 2, &error));
 	assert_true(deliver(fixture, 2, 10, &error));
 	assert_true(store_figures(fixture->store, &after, &error));
-	assert_int_equal(after.commits - before.commits, 2);
+	/* Housekeeping commits now and then too. */
+	assert_in_range(after.commits - before.commits, 2, 3);
 	assert_int_equal(after.deliveries - before.deliveries, 3);
 	assert_in_range(after.used_bytes - before.used_bytes, 200000, 400000);
 	assert_true(after.free_bytes > 0);
