@@ -168,7 +168,8 @@ static bool is_ipv6(struct bytes text)
 	return is_compressed ? groups < 8 : groups == 8;
 }
 
-/* General-address-literal = Standardized-tag ":" 1*dcontent */
+/* General-address-literal = Standardized-tag ":" 1*dcontent, of which only what addresses are made of is
+ * taken: dcontent has the brackets and quotes that everybody who reads a path looks for. */
 static bool is_general_literal(struct bytes text)
 {
 	size_t colon = bytes_find(text, ':');
@@ -179,7 +180,7 @@ static bool is_general_literal(struct bytes text)
 	for (size_t i = 0; i < content.size; i++) {
 		uint8_t c = content.data[i];
 
-		if (c < 33 || c > 126 || (c >= '[' && c <= ']'))
+		if (!is_letter_or_digit(c) && c != '.' && c != ':' && c != '-')
 			return false;
 	}
 	return true;

@@ -386,7 +386,7 @@ def swaks(work, port, authority, sender, recipient, path, implicit_tls):
     content.write_bytes(stuffed(pathlib.Path(path).read_bytes()) + b".\r\n")
     run(["perl", tree.program("swaks"), "--server", "localhost", "--port", port, "--from", sender, "--to", recipient,
          "--tls-on-connect" if implicit_tls else "--tls", "--tls-verify", "--tls-ca-path", authority,
-         "--helo", "swaks.example", "--data", f"@{content}", "--hide-all"],
+         "--helo", "swaks.example", "--no-data-fixup", "--data", f"@{content}", "--hide-all"],
         tree.environment(work))
 
 

@@ -56,6 +56,8 @@ size_t pop3_client_size(void);
 struct pop3_client *pop3_client_init(void *memory);
 void pop3_client_clear(struct pop3_client *client); /* wipes */
 
+/* Returns how many bytes were used. Stops at an event; take all events, then offer the rest again. It
+ * may use nothing and yet give an event (a CR of the content that was held back). */
 size_t pop3_client_feed(struct pop3_client *client, struct bytes in);
 bool pop3_client_next_event(struct pop3_client *client, struct pop3_client_event *event);
 size_t pop3_client_pull(struct pop3_client *client, uint8_t *space, size_t capacity);

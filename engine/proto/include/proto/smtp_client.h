@@ -48,6 +48,7 @@ struct smtp_client;
 struct smtp_client *smtp_client_new(void); /* NULL: no memory */
 void smtp_client_free(struct smtp_client **client);
 
+/* Returns how many bytes were used. Stops at an event; take it, then offer the rest again. */
 size_t smtp_client_feed(struct smtp_client *client, struct bytes in);
 bool smtp_client_next_event(struct smtp_client *client, struct smtp_client_event *event);
 size_t smtp_client_pull(struct smtp_client *client, uint8_t *space, size_t capacity);

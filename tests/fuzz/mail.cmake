@@ -1,0 +1,2 @@
+fuzz_target(dot mail)
+fuzz_target(address mail)

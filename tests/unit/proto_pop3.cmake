@@ -1,0 +1,3 @@
+unit_test(pop3_server proto)
+unit_test(pop3_client proto)
+unit_test(smtp_client proto)
