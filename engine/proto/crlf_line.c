@@ -1,6 +1,8 @@
-/* crlf_line.c -- searches for LF and looks back for its CR, so that long input is crossed by memchr.
+/* crlf_line.c -- searches for LF and looks back for its CR, so that long input is crossed by
+ * memchr.
  *
- * Invariant: `size` octets of `data` are the line so far, or the line is too long and `size` is 0. */
+ * Invariant: `size` octets of `data` are the line so far, or the line is too long and `size` is
+ * 0. */
 #include "crlf_line_internal.h"
 
 #include <assert.h>

@@ -1,4 +1,5 @@
-/* outbox.c -- a queue that moves its content to the front only when the end of the memory is reached.
+/* outbox.c -- a queue that moves its content to the front only when the end of the memory is
+ * reached.
  *
  * Invariant: everything outside of [start, start + size) is zero. */
 #include "outbox_internal.h"

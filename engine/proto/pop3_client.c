@@ -1,10 +1,11 @@
-/* pop3_client.c -- writes commands, reads status lines and multi-line answers (RFC 1939 3, RFC 2449),
- * keeps them in step.
+/* pop3_client.c -- writes commands, reads status lines and multi-line answers (RFC 1939 3, RFC
+ * 2449), keeps them in step.
  *
- * A ring holds what was sent and is not answered yet, with whether the answer has many lines, which
- * follows from the command and its argument. Invariant: at most one event waits, and nothing is read
- * while it does. An answer that nothing asked for, a line that is neither +OK nor -ERR, or one of
- * more than ANSWER_LINE_MAX octets breaks the session. Dots in content are pop3_client_body.c's. */
+ * A ring holds what was sent and is not answered yet, with whether the answer has many lines,
+ * which follows from the command and its argument. Invariant: at most one event waits, and
+ * nothing is read while it does. An answer that nothing asked for, a line that is neither +OK
+ * nor -ERR, or one of more than ANSWER_LINE_MAX octets breaks the session. Dots in content are
+ * pop3_client_body.c's. */
 #include "proto/pop3_client.h"
 
 #include <assert.h>

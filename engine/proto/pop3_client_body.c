@@ -1,7 +1,7 @@
-/* pop3_client_body.c -- takes the doubled dots out of a message. Those behind CRLF, and the end, are the
- * work of the strict decoder (mail/dot.h). For a server that doubles behind a bare LF as well, a
- * second pass over what the decoder gives takes those out; the two do not meet, because removing a
- * dot never brings a CR and an LF together. */
+/* pop3_client_body.c -- takes the doubled dots out of a message. Those behind CRLF, and the end,
+ * are the work of the strict decoder (mail/dot.h). For a server that doubles behind a bare LF as
+ * well, a second pass over what the decoder gives takes those out; the two do not meet, because
+ * removing a dot never brings a CR and an LF together. */
 #include "pop3_client_body_internal.h"
 
 void pop3_client_body_start(struct pop3_client_body *body, bool dots_behind_lf)
@@ -21,7 +21,8 @@ static enum pop3_lf_place place_behind(enum pop3_lf_place before, struct bytes r
 	return last == '\r' ? POP3_LF_BEHIND_CR : POP3_LF_NOWHERE;
 }
 
-/* The piece up to where the next doubled dot may be. False: the piece was nothing but such a dot. */
+/* The piece up to where the next doubled dot may be. False: the piece was nothing but such a
+ * dot. */
 static bool next_run(struct pop3_client_body *body, struct bytes *run)
 {
 	size_t size = 0;

@@ -1,4 +1,5 @@
-/* pop3_client_body_internal.h -- the content of RETR and TOP as the client reads it (RFC 1939 3). */
+/* pop3_client_body_internal.h -- the content of RETR and TOP as the client reads it (RFC 1939
+ * 3). */
 #ifndef LG_PROTO_POP3_CLIENT_BODY_INTERNAL_H
 #define LG_PROTO_POP3_CLIENT_BODY_INTERNAL_H
 

@@ -1,10 +1,10 @@
 /* pop3_server.c -- the POP3 server's machine (RFC 1939): when a line is looked at, what may be
- * answered, what is sent next. The commands are in pop3_command.c, the long answers in pop3_listing.c
- * and pop3_body.c.
+ * answered, what is sent next. The commands are in pop3_command.c, the long answers in
+ * pop3_listing.c and pop3_body.c.
  *
- * A line is collected in the machine's own memory, run, and overwritten; only the line of PASS stays
- * until the login is answered. What the client sent behind STLS or QUIT is never run: before the
- * handshake it may come from somebody else (RFC 2595 4, RFC 8314 A). */
+ * A line is collected in the machine's own memory, run, and overwritten; only the line of PASS
+ * stays until the login is answered. What the client sent behind STLS or QUIT is never run:
+ * before the handshake it may come from somebody else (RFC 2595 4, RFC 8314 A). */
 #include "pop3_server_internal.h"
 
 #include <assert.h>
@@ -186,9 +186,10 @@ bool pop3_server_is_logged_in(const struct pop3_server *server)
  * in another thread comes too late and is ignored; any other is our bug. */
 static bool settle(struct pop3_server *server, enum pop3_due due)
 {
-	if (server->due == POP3_DUE_CLOSE)
+	if (server->due != due) {
+		assert(server->due == POP3_DUE_CLOSE);
 		return false;
-	assert(server->due == due);
+	}
 	server->due = POP3_DUE_NOTHING;
 	server->has_event = false;
 	return true;
@@ -215,24 +216,19 @@ void pop3_server_refuse(struct pop3_server *server, const char *text)
 {
 	enum pop3_due due = server->due;
 
-	assert(due != POP3_DUE_PIECE && due != POP3_DUE_HANDSHAKE);
-	if (!settle(server, due))
+	if (due == POP3_DUE_CLOSE)
 		return;
-	switch (due) {
-	case POP3_DUE_LOGIN:
+	assert(due == POP3_DUE_LOGIN || due == POP3_DUE_RETRIEVE || due == POP3_DUE_UPDATE);
+	settle(server, due);
+	if (due == POP3_DUE_LOGIN) {
 		forget_login(server);
 		/* Guessing passwords is nonsense too. */
 		pop3_server_nonsense(server, text);
-		break;
-	case POP3_DUE_UPDATE:
-		pop3_server_error(server, text);
-		pop3_server_close(server);
-		break;
-	default:
-		assert(due == POP3_DUE_RETRIEVE);
-		pop3_server_error(server, text);
-		break;
+		return;
 	}
+	pop3_server_error(server, text);
+	if (due == POP3_DUE_UPDATE)
+		pop3_server_close(server);
 }
 
 void pop3_server_begin(struct pop3_server *server)
@@ -288,8 +284,8 @@ void pop3_server_shut_down(struct pop3_server *server, const char *text)
 {
 	if (server->due == POP3_DUE_CLOSE)
 		return;
-	/* Inside of a multi-line answer the words would be taken for a part of it; behind the +OK to
-	 * STLS they would be sent in front of the handshake. */
+	/* Inside of a multi-line answer the words would be taken for a part of it; behind the
+	 * +OK to STLS they would be sent in front of the handshake. */
 	if (!is_answering(server) && server->due != POP3_DUE_HANDSHAKE)
 		pop3_server_error(server, text);
 	pop3_server_close(server);

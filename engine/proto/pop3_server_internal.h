@@ -1,4 +1,5 @@
-/* pop3_server_internal.h -- what the machine (pop3_server.c) and its commands (pop3_command.c) share.
+/* pop3_server_internal.h -- what the machine (pop3_server.c) and its commands (pop3_command.c)
+ * share.
  *
  * Invariants: at most one event waits; while one does, or an answer, a handshake, a listing or a
  * body is due, no command is looked at, so that answers keep the order of the commands. */

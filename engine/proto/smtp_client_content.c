@@ -1,6 +1,7 @@
-/* smtp_client_content.c -- dot-stuffing as SMTP has it: a line is what begins behind CRLF, nothing else
- * (RFC 5321 2.3.8). A bare CR or LF is content, and no dot is added behind it, because a receiver that
- * keeps to the RFC would not remove it again and the copy would differ from what was recorded. */
+/* smtp_client_content.c -- dot-stuffing as SMTP has it: a line is what begins behind CRLF,
+ * nothing else (RFC 5321 2.3.8). A bare CR or LF is content, and no dot is added behind it,
+ * because a receiver that keeps to the RFC would not remove it again and the copy would differ
+ * from what was recorded. */
 #include "smtp_client_content_internal.h"
 
 #include <assert.h>

@@ -1,5 +1,5 @@
-/* smtp_client_content_internal.h -- a message on its way to an SMTP server (RFC 5321 4.5.2): lent in
- * pieces, dots doubled while it is copied to where it is sent from. */
+/* smtp_client_content_internal.h -- a message on its way to an SMTP server (RFC 5321 4.5.2):
+ * lent in pieces, dots doubled while it is copied to where it is sent from. */
 #ifndef LG_PROTO_SMTP_CLIENT_CONTENT_INTERNAL_H
 #define LG_PROTO_SMTP_CLIENT_CONTENT_INTERNAL_H
 

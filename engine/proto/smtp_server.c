@@ -262,10 +262,15 @@ void smtp_server_tls_started(struct smtp_server *server)
 
 void smtp_server_shut_down(struct smtp_server *server, const char *text)
 {
+	struct smtp_event event;
+
 	if (server->phase == SMTP_PHASE_CLOSED)
 		return;
-	/* What has not been taken is void too, and its place is needed. */
-	server->event_count = 0;
+	/* What has not been taken is void too, and its place is needed; an ABORT comes all the same. */
+	while (smtp_server_next_event(server, &event)) {
+		if (event.kind == SMTP_EVENT_ABORT)
+			server->transaction.exists = true;
+	}
 	server->wait = SMTP_WAIT_NONE;
 	smtp_server_void_transaction(server);
 	if (server->phase == SMTP_PHASE_TLS) {

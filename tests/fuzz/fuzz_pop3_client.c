@@ -1,7 +1,8 @@
-/* fuzz_pop3_client.c -- any server. The first bytes, up to 0xFF, pick the commands, one each; the first of
- * them also the way of dots. Played whole and cut at random; both must give the same events and send
- * the same. Never more is used than was offered, answers match the commands in their order, lines and
- * content come only inside of an answer that has them, and nothing comes after BROKEN. */
+/* fuzz_pop3_client.c -- any server. The first bytes, up to 0xFF, pick the commands, one each;
+ * the first of them also the way of dots. Played whole and cut at random; both must give the
+ * same events and send the same. Never more is used than was offered, answers match the commands
+ * in their order, lines and content come only inside of an answer that has them, and nothing
+ * comes after BROKEN. */
 #include "proto/pop3_client.h"
 
 #include "fuzz_stream.h"

@@ -1,7 +1,7 @@
-/* fuzz_pop3_server.c -- any client. The first byte picks whether TLS is there from the start. Played
- * whole and cut at random; both must give the same events and answers. Never more is used than was
- * offered, no login before TLS, and every answer is one that a client can read: status lines of at
- * most 512 octets, lists and bodies that end where they should and nowhere else. */
+/* fuzz_pop3_server.c -- any client. The first byte picks whether TLS is there from the start.
+ * Played whole and cut at random; both must give the same events and answers. Never more is used
+ * than was offered, no login before TLS, and every answer is one that a client can read: status
+ * lines of at most 512 octets, lists and bodies that end where they should and nowhere else. */
 #include "proto/pop3_server.h"
 
 #include "fuzz_stream.h"

@@ -1,7 +1,7 @@
-/* fuzz_smtp_client.c -- any server. The first bytes, up to 0xFF, pick the commands, one each. Played whole
- * and cut at random; both must give the same replies and send the same. Never more is used than was
- * offered, replies match the commands in their order, nothing comes after BROKEN, content is wanted
- * after 354 only, and what is sent of it decodes to what was lent. */
+/* fuzz_smtp_client.c -- any server. The first bytes, up to 0xFF, pick the commands, one each.
+ * Played whole and cut at random; both must give the same replies and send the same. Never more
+ * is used than was offered, replies match the commands in their order, nothing comes after
+ * BROKEN, content is wanted after 354 only, and what is sent of it decodes to what was lent. */
 #include "proto/smtp_client.h"
 
 #include "fuzz_stream.h"

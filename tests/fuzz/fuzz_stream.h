@@ -1,7 +1,7 @@
-/* fuzz_stream.h -- how the fuzzers of protocol cores cut their input: into segments, which 0xFF ends (a
- * handshake lies between two of them where one is due), and those into pieces of a size that depends
- * on the way of playing. Each piece lies in memory of exactly its size, so that a sanitizer sees a core
- * that looks beyond it or keeps a view. */
+/* fuzz_stream.h -- how the fuzzers of protocol cores cut their input: into segments, which 0xFF
+ * ends (a handshake lies between two of them where one is due), and those into pieces of a size
+ * that depends on the way of playing. Each piece lies in memory of exactly its size, so that a
+ * sanitizer sees a core that looks beyond it or keeps a view. */
 #ifndef LG_TESTS_FUZZ_STREAM_H
 #define LG_TESTS_FUZZ_STREAM_H
 

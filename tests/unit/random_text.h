@@ -1,5 +1,5 @@
-/* random_text.h -- repeatable randomness and the texts that line-based protocols stumble over: dots, CR
- * and LF in any mixture, with long runs between. */
+/* random_text.h -- repeatable randomness and the texts that line-based protocols stumble over:
+ * dots, CR and LF in any mixture, with long runs between. */
 #ifndef LG_TESTS_RANDOM_TEXT_H
 #define LG_TESTS_RANDOM_TEXT_H
 

@@ -1,5 +1,5 @@
-/* test_pop3_client.c -- the client core against this project's own server core, back to back in memory,
- * cut at random; and what dialogues do not show (tests/wire/pop3_client). */
+/* test_pop3_client.c -- the client core against this project's own server core, back to back in
+ * memory, cut at random; and what dialogues do not show (tests/wire/pop3_client). */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

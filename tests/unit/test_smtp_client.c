@@ -1,5 +1,5 @@
-/* test_smtp_client.c -- the client core against this project's own server core, back to back in memory,
- * cut at random; and what dialogues do not show (tests/wire/smtp_client). */
+/* test_smtp_client.c -- the client core against this project's own server core, back to back in
+ * memory, cut at random; and what dialogues do not show (tests/wire/smtp_client). */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

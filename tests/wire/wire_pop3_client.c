@@ -2,7 +2,8 @@
  *
  * OPTION dots_behind_lf (1 or 0; 0 if not given)
  * EVENT  OK command text | ERR command text | LINE command text | BODY text | END command | BROKEN
- * DO     send VERB arguments | cannot_send VERB arguments | tls_started | extensions BITS (checks; hex) */
+ * DO     send VERB arguments | cannot_send VERB arguments | tls_started |
+ *        extensions BITS (checks; the bits in hex) */
 #include "proto/pop3_client.h"
 
 #include <stdio.h>

@@ -3,9 +3,10 @@
  * OPTION hostname, errors, tls (1 or 0; 1 if not given)
  * EVENT  STLS | LOGIN <user> <password> | RETRIEVE number whole | RETRIEVE number top lines |
  *        BODY_WANTED | UPDATE | CLOSE
- * DO     log_in size... (the id of a message is its number) | refuse text | begin | lend text | end |
- *        accept | tls_started | shut_down text | deleted number... (checks: exactly these are marked) |
- *        logged_in 0 or 1 (checks) | too_late (a login that is answered after the end) */
+ * DO     log_in size... (the id of a message is its number) | refuse text | begin | lend text |
+ *        end | accept | tls_started | shut_down text |
+ *        deleted number... (checks: exactly these are marked) | logged_in 0 or 1 (checks) |
+ *        too_late (a login that is answered after the end) */
 #include "proto/pop3_server.h"
 
 #include <inttypes.h>

@@ -1,7 +1,7 @@
-/* pop3_client.h -- the client side of POP3 (RFC 1939, 2449) as a pure state machine: writes commands,
- * matches the answers to them in order, takes multi-line answers apart. Decides nothing. Up to
- * POP3_CLIENT_PIPELINE commands may be outstanding. What follows the answer to STLS before the
- * handshake is dropped.
+/* pop3_client.h -- the client side of POP3 (RFC 1939, 2449) as a pure state machine: writes
+ * commands, matches the answers to them in order, takes multi-line answers apart. Decides nothing.
+ * Up to POP3_CLIENT_PIPELINE commands may be outstanding. What follows the answer to STLS before
+ * the handshake is dropped.
  *
  * A password passes through it, so the caller supplies its memory, as for pop3_server.h. */
 #ifndef LG_PROTO_POP3_CLIENT_H
@@ -56,21 +56,23 @@ size_t pop3_client_size(void);
 struct pop3_client *pop3_client_init(void *memory);
 void pop3_client_clear(struct pop3_client *client); /* wipes */
 
-/* Returns how many bytes were used. Stops at an event; take all events, then offer the rest again. It
- * may use nothing and yet give an event (a CR of the content that was held back). */
+/* Returns how many bytes were used. Stops at an event; take all events, then offer the rest
+ * again. It may use nothing and yet give an event (a CR of the content that was held back). */
 size_t pop3_client_feed(struct pop3_client *client, struct bytes in);
 bool pop3_client_next_event(struct pop3_client *client, struct pop3_client_event *event);
 size_t pop3_client_pull(struct pop3_client *client, uint8_t *space, size_t capacity);
 
-/* Queues a command; false when POP3_CLIENT_PIPELINE are outstanding, when too much of what was queued
- * has not been pulled yet, behind STLS until it is answered, or when `argument` is too long or holds
- * a CR, LF or NUL. The argument is what follows the verb; empty or NULL data for none. */
+/* Queues a command; false when POP3_CLIENT_PIPELINE are outstanding, when too much of what was
+ * queued has not been pulled yet, behind STLS until it is answered, or when `argument` is too
+ * long or holds a CR, LF or NUL. The argument is what follows the verb; empty or NULL data for
+ * none. */
 bool pop3_client_send(
 	struct pop3_client *client, enum pop3_client_command command, struct bytes argument);
 void pop3_client_tls_started(struct pop3_client *client);
-/* Every server doubles a dot behind CRLF (RFC 1939 3). This gateway's doubles it behind a bare LF too
- * (mail/dot.h); set this when such a server is known to be on the other side, or a dot that it added
- * stays in the content. Not set at first: with any other server it would remove a dot too many. */
+/* Every server doubles a dot behind CRLF (RFC 1939 3). This gateway's doubles it behind a bare
+ * LF too (mail/dot.h); set this when such a server is known to be on the other side, or a dot
+ * that it added stays in the content. Not set at first: with any other server it would remove a
+ * dot too many. */
 void pop3_client_set_dots_behind_lf(struct pop3_client *client, bool set);
 uint32_t pop3_client_extensions(const struct pop3_client *client); /* from the last CAPA */
 

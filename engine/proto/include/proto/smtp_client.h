@@ -1,10 +1,11 @@
 /* smtp_client.h -- the client side of SMTP (RFC 5321) as a pure state machine.
  *
- * The driver issues commands; the machine writes them, matches the replies to them in order and gives
- * each out as an event. It decides nothing: which command comes next is the driver's business. Up to
- * SMTP_CLIENT_PIPELINE commands may be outstanding. Server lines over 1000 octets, malformed replies
- * and replies to nothing end in SMTP_CLIENT_EVENT_BROKEN, after which nothing more is read. What
- * follows the reply to STARTTLS before the handshake is dropped (RFC 3207 4.2). */
+ * The driver issues commands; the machine writes them, matches the replies to them in order and
+ * gives each out as an event. It decides nothing: which command comes next is the driver's
+ * business. Up to SMTP_CLIENT_PIPELINE commands may be outstanding. Server lines over 1000
+ * octets, malformed replies and replies to nothing end in SMTP_CLIENT_EVENT_BROKEN, after which
+ * nothing more is read. What follows the reply to STARTTLS before the handshake is dropped (RFC
+ * 3207 4.2). */
 #ifndef LG_PROTO_SMTP_CLIENT_H
 #define LG_PROTO_SMTP_CLIENT_H
 
@@ -53,14 +54,15 @@ size_t smtp_client_feed(struct smtp_client *client, struct bytes in);
 bool smtp_client_next_event(struct smtp_client *client, struct smtp_client_event *event);
 size_t smtp_client_pull(struct smtp_client *client, uint8_t *space, size_t capacity);
 
-/* Queues a command; false when SMTP_CLIENT_PIPELINE are outstanding, when nothing may follow the last
- * one before it is answered (DATA, STARTTLS), while content flows, after BROKEN, or when `argument` is
- * too long or holds a CR or LF. It is what follows the verb ("FROM:<a@example.com> SIZE=10"); NULL for
- * none. Greeting and content are not sent by this. */
+/* Queues a command; false when SMTP_CLIENT_PIPELINE are outstanding, when nothing may follow the
+ * last one before it is answered (DATA, STARTTLS), while content flows, after BROKEN, or when
+ * `argument` is too long or holds a CR or LF. It is what follows the verb ("FROM:<a@example.com>
+ * SIZE=10"); NULL for none. Greeting and content are not sent by this. */
 bool smtp_client_send(
 	struct smtp_client *client, enum smtp_client_command command, const char *argument);
 /* After 354: lends content, to be dot-stuffed as it is pulled; call again when
- * smtp_client_wants_content(). smtp_client_end_content() adds the final dot and awaits its reply. */
+ * smtp_client_wants_content(). smtp_client_end_content() adds the final dot and awaits its
+ * reply. */
 void smtp_client_lend_content(struct smtp_client *client, struct bytes piece);
 bool smtp_client_wants_content(const struct smtp_client *client);
 void smtp_client_end_content(struct smtp_client *client);
