@@ -1,23 +1,39 @@
 """`./dev run` as a person starts it: a first start makes a mailbox and passes its self-test, a second start
-makes none, a signal stops it; without the right to install it says what to type."""
+makes none, Ctrl-C stops it with everything it started; the user's own data folder is not touched when another
+is named; without the right to install it says what to type."""
 
 import os
+import pathlib
 import re
 import shutil
 import signal
 import subprocess
+import tempfile
 import time
 
-from harness import Failure, SOURCE, check, run, stop_process
+from harness import Failure, SOURCE, check, run, stop_process, wait_for
 from peers import must_be_reachable
 
 LISTENERS = [word for service in ("smtp", "smtps", "submission", "pop3", "pop3s")
              for word in ("--set", f"listen.{service}=127.0.0.1:0")]
 
 
-def start(test, data):
-    """Runs until the gateway is up or gone; returns the exit status after SIGINT, and what was printed."""
-    environment = dict(os.environ, XDG_RUNTIME_DIR=str(test.work / "r"))
+def listing(folder):
+    """Every path below it, with size and time of change."""
+    return sorted((str(path), path.lstat().st_size, path.lstat().st_mtime_ns)
+                  for path in pathlib.Path(folder).rglob("*"))
+
+
+def descendants(process_id):
+    found = []
+    for thread in pathlib.Path(f"/proc/{process_id}/task").glob("*/children"):
+        for child in map(int, thread.read_text().split()):
+            found += [child, *descendants(child)]
+    return found
+
+
+def start(data, environment):
+    """Runs until the gateway is up or gone; returns the exit status after Ctrl-C, and what was printed."""
     process = subprocess.Popen([SOURCE / "dev", "run", "--data", data, *LISTENERS], cwd="/", env=environment,
                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                                start_new_session=True,
@@ -33,8 +49,13 @@ def start(test, data):
             if not piece and process.poll() is not None:
                 raise Failure(f"./dev run ended with {process.returncode}:\n" + said.decode("utf-8", "replace"))
             time.sleep(0.05)
-        process.send_signal(signal.SIGINT)
+        family = descendants(process.pid)
+        check(family, "./dev run says that the gateway is up, and has started no process")
+        os.killpg(process.pid, signal.SIGINT)  # what Ctrl-C does: the whole foreground group gets it
         status = process.wait(60)
+        for process_id in family:
+            wait_for(f"process {process_id} to end with ./dev run",
+                     lambda: not pathlib.Path(f"/proc/{process_id}").exists(), 10)
     finally:
         stop_process(process)
         process.stdout.close()
@@ -63,16 +84,25 @@ def without_rights(test):
 
 
 def main(test):
-    (test.work / "r").mkdir(mode=0o700)
+    runtime = tempfile.mkdtemp(prefix="lettergate-")  # sockets want short paths
+    test.cleanups.callback(shutil.rmtree, runtime, ignore_errors=True)
+    own = test.work / "home/share/lettergate"
+    own.mkdir(parents=True)
+    (own / "lettergate.db").write_text("the user's own mail\n")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("LETTERGATE_")}
+    environment |= {"HOME": str(test.work / "home"), "XDG_DATA_HOME": str(own.parent), "XDG_RUNTIME_DIR": runtime}
+    before = listing(own.parent)
     data = test.work / "data"
-    status, said = start(test, data)
+    status, said = start(data, environment)
     check(status == 0, f"after SIGINT the exit status is {status}:\n{said}")
     for wanted in (r"mbx-[0-9a-f]{32}@", r"(?i)password", r"(?i)recovery", r"(?i)self-?test"):
         check(re.search(wanted, said), f"the first start does not show {wanted}:\n{said}")
-    status, again = start(test, data)
+    status, again = start(data, environment)
     check(status == 0, f"the second start ended with {status}:\n{again}")
     check("recovery code are shown" not in again, f"the second start made a mailbox:\n{again}")
     check(re.search(r"mbx-[0-9a-f]{32}@", said).group(0)[:-1] in again, "the mailbox is gone at the second start")
+    check(listing(own.parent) == before and (data / "lettergate.db").exists(),
+          f"the user's own data folder was touched: {set(listing(own.parent)) ^ set(before)}")
     test.count("first start, self-test, stop; second start, self-test, stop")
     without_rights(test)
     shutil.rmtree(data)

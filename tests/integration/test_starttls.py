@@ -1,9 +1,11 @@
 """Nothing goes over an unencrypted connection, and nothing said before TLS is done after it."""
 
+import contextlib
 import socket
+import ssl
 
-from collector import client_context, collect_all
-from harness import check, run, wait_for
+from collector import Collector, client_context, collect_all
+from harness import Failure, check, run, wait_for
 
 
 class Wire:
@@ -140,14 +142,51 @@ def pop3_injection(test, gateway, context, mailbox):
     test.count("injection behind STLS: not executed")
 
 
+def plaintext_on_implicit(test, gateway, context, mailbox):
+    """A client that forgets TLS on a port that begins with it gets no mail dialogue."""
+    for service, first in (("smtps", "EHLO plain.example\r\n"), ("pop3s", f"USER {mailbox.id}\r\n")):
+        with Wire(gateway.ports[service]) as wire:
+            wire.say(first)
+            with contextlib.suppress(OSError):
+                wire.is_silent(5)
+            check(b"250" not in wire.buffer and b"+OK" not in wire.buffer,
+                  f"{service} speaks in the clear: {wire.buffer!r}")
+    test.count("implicit TLS ports say nothing in the clear")
+
+
+def trust(test, gateway, context, mailbox):
+    """Only who knows this installation's authority trusts it, and only with TLS 1.2 or newer (RFC 8996)."""
+    stranger = ssl.create_default_context()
+    for service in ("smtps", "pop3s"):
+        with socket.create_connection(("127.0.0.1", gateway.ports[service]), 30) as plain:
+            try:
+                stranger.wrap_socket(plain, server_hostname="localhost").close()
+            except ssl.SSLCertVerificationError:
+                continue
+            raise Failure(f"{service}: a client without the authority trusts the gateway")
+    for options in (ssl.OP_NO_TLSv1_1, ssl.OP_NO_TLSv1):
+        old = client_context(gateway.authority())
+        old.set_ciphers("ALL:@SECLEVEL=0")
+        old.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
+        old.options |= options | ssl.OP_NO_TLSv1_2 | ssl.OP_NO_TLSv1_3
+        try:
+            Collector(gateway.ports["pop3s"], old).quit()
+        except ssl.SSLError:
+            continue
+        raise Failure("TLS 1.0 or 1.1 is accepted")
+    test.count("strangers and old TLS: refused")
+
+
 def main(test):
     gateway = test.gateway()
     context = client_context(gateway.authority())
     mailbox = gateway.create_mailbox("STARTTLS")
-    for part in (mail_before_tls, smtp_injection, pop3_before_tls, pop3_injection):
+    for part in (mail_before_tls, smtp_injection, pop3_before_tls, pop3_injection, plaintext_on_implicit, trust):
         part(test, gateway, context, mailbox)
     check(collect_all(gateway, mailbox, context) == [], "there is mail that nobody may have sent")
     gateway.stop()
+    check(mailbox.password not in gateway.log_path.read_text(errors="replace"),
+          "the log holds the password that was sent in the clear")
 
 
 run(main)

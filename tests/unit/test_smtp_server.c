@@ -244,6 +244,18 @@ static void test_late_answers(void **state)
 	assert_string_equal(pulled(), "421 4.3.2 Stopping\r\n");
 }
 
+static void test_shut_down_keeps_an_abort(void **state)
+{
+	(void)state;
+	begin_message();
+	assert_int_equal(feed("RSET\r\n"), 6);
+	smtp_server_shut_down(server, "4.3.2 Stopping");
+	expect_event(SMTP_EVENT_ABORT);
+	expect_event(SMTP_EVENT_CLOSE);
+	expect_no_event();
+	assert_string_equal(pulled(), "250 2.0.0 Ok\r\n421 4.3.2 Stopping\r\n");
+}
+
 static void test_extreme_options(void **state)
 {
 	char hostname[600];
@@ -313,6 +325,7 @@ int main(void)
 		TEST(test_everything_is_dropped_before_tls),
 		TEST(test_everything_is_dropped_after_the_end),
 		TEST(test_late_answers),
+		TEST(test_shut_down_keeps_an_abort),
 		TEST(test_extreme_options),
 		TEST(test_size_edges),
 	};
