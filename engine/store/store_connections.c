@@ -69,6 +69,12 @@ static bool renew_log(struct store *store, struct error *error)
 	return true;
 }
 
+/* Another program that reads the database just now keeps its log, which may stay: it is on the disk. */
+static bool settle(struct database *writer, struct error *error)
+{
+	return database_settle(writer, error) || (writer->failed_code & 0xff) == SQLITE_BUSY;
+}
+
 static void close_all(struct store *store)
 {
 	for (size_t i = 0; i < DATABASE_COUNT; i++)
@@ -83,9 +89,9 @@ bool store_connections_open(struct store *store, struct error *error)
 	if (!renew_log(store, error))
 		return false;
 	ok = open_one(store, DATABASE_WRITER, error) && schema_bring_up(writer, error) &&
-	     database_settle(writer, error) && schema_look(writer, error);
+	     settle(writer, error) && schema_look(writer, error);
 	if (ok) {
-		/* The log is empty: nothing in it is good or bad. */
+		/* The log is empty or as good as its last byte. */
 		log_forget(store);
 		store->committer.pages_in_log = 0;
 		sqlite3_wal_hook(writer->handle, count_pages, &store->committer.pages_in_log);
@@ -139,7 +145,7 @@ void store_connections_finish(struct store *store)
 	if (!writer->handle)
 		return;
 	is_settled = database_settle(writer, &error);
-	if (!is_settled)
+	if (!is_settled && error.kind != ERROR_BUSY)
 		store_trouble(store, &error);
 	database_close(writer, is_settled);
 }

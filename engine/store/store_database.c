@@ -9,7 +9,7 @@
 #include <errno.h>
 #include <stdio.h>
 
-enum { BUSY_TIMEOUT_MS = 5000 };
+enum { BUSY_TIMEOUT_MS = 5000, SETTLE_TIMEOUT_MS = 100 };
 
 static const struct {
 	int code; /* primary */
@@ -227,9 +227,13 @@ bool statement_copy(sqlite3_stmt *statement, int column, void *data, size_t size
 
 bool database_settle(struct database *database, struct error *error)
 {
-	int code = sqlite3_wal_checkpoint_v2(
-		database->handle, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+	int code;
 
+	/* Only another program can be in the way; the log may as well stay then. */
+	sqlite3_busy_timeout(database->handle, SETTLE_TIMEOUT_MS);
+	code = sqlite3_wal_checkpoint_v2(
+		database->handle, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+	sqlite3_busy_timeout(database->handle, BUSY_TIMEOUT_MS);
 	if (code != SQLITE_OK)
 		return database_failed(database, code, error, "moving the log into the database");
 	return true;

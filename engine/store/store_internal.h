@@ -154,8 +154,8 @@ void store_connections_finish(struct store *store);
 /* A COMMIT was synced and so many frames are in the log. */
 void log_note_commit(struct store *store, int frames);
 void log_forget(struct store *store);
-/* With every connection closed: puts a log in place that is on the disk and ends where the last synced
- * COMMIT ended; without one, as after the start, where the old one ends. */
+/* With every connection closed: the log is on the disk and ends where the last synced COMMIT ended;
+ * without one, as after the start, where it looks to end. */
 bool log_renew(struct store *store, struct error *error);
 
 /* ---- store_committer.c ---- */

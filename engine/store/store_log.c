@@ -4,11 +4,15 @@
  * After a sync has failed, the system may show bytes that never reached the disk and call them clean, so
  * that no later sync writes them. Were the log then read as it looks, later mail would stand behind a
  * gap that a power cut opens, and pages of a refused group could reach the database without their log.
- * So the frames of the last COMMIT that was synced, and no more, are written to a new log, which is
- * synced before it takes the old one's place. SQLite keeps its own account only while a connection is
- * open; here it is kept beside it: the log's header, whose salts change when the log begins anew, and
- * the number of frames. The layout is in fileformat2.html, section 4. */
+ * So the log is cut off behind the last COMMIT that was synced, and what is left is written over itself,
+ * byte for byte, and synced: in place, so that it needs no space and a crash meanwhile changes nothing.
+ *
+ * SQLite keeps its own account of the log only while a connection is open; here it is kept beside it:
+ * the log's header, whose salts change when the log begins anew, and the number of frames. The layout is
+ * in fileformat2.html, section 4. SQLite's own file layer does the writing, as it does all other writing
+ * to this file. */
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "platform/file.h"
 #include "store_internal.h"
@@ -16,24 +20,25 @@
 enum {
 	FRAME_HEADER_SIZE = 24,
 	PAGE_SIZE_OFFSET = 8,
-	COPY_PIECE = 256 * 1024,
+	PIECE = 65536, /* the largest page, and so the most that this layer is ever asked for */
 };
 
-static bool log_path(
-	const struct store *store, const char *ending, char path[PATH_SIZE], struct error *error)
+/* ---- the account ---- */
+
+static bool log_path(const struct store *store, char path[PATH_SIZE], struct error *error)
 {
-	if ((size_t)snprintf(path, PATH_SIZE, "%s-wal%s", store->database_path, ending) < PATH_SIZE)
+	if ((size_t)snprintf(path, PATH_SIZE, "%s-wal", store->database_path) < PATH_SIZE)
 		return true;
 	return error_set(error, ERROR_INVALID, "the data folder's path is too long");
 }
 
-static bool read_header(struct file *file, uint8_t header[LOG_HEADER_SIZE], struct error *error)
+static bool read_header(struct file *file, uint8_t header[LOG_HEADER_SIZE])
 {
 	struct buf read;
 	bool ok;
 
 	buf_init(&read, LOG_HEADER_SIZE);
-	ok = file_read_at(file, 0, LOG_HEADER_SIZE, &read, error) && read.size == LOG_HEADER_SIZE;
+	ok = file_read_at(file, 0, LOG_HEADER_SIZE, &read, NULL) && read.size == LOG_HEADER_SIZE;
 	if (ok)
 		memcpy(header, read.data, LOG_HEADER_SIZE);
 	buf_clear(&read);
@@ -45,11 +50,11 @@ void log_note_commit(struct store *store, int frames)
 	struct log_mark *mark = &store->log;
 	char path[PATH_SIZE];
 
-	if (!mark->file && log_path(store, "", path, NULL))
+	if (!mark->file && log_path(store, path, NULL))
 		mark->file = file_open(path, FILE_READ, NULL);
 	mark->frames = frames;
 	/* Without a header to compare, the whole log will be kept. */
-	mark->is_known = mark->file && read_header(mark->file, mark->header, NULL);
+	mark->is_known = mark->file && read_header(mark->file, mark->header);
 }
 
 void log_forget(struct store *store)
@@ -58,16 +63,53 @@ void log_forget(struct store *store)
 	store->log = (struct log_mark){ .is_known = false };
 }
 
-/* The first so many bytes of the log are on the disk, as far as anybody knows. */
-static bool measure_good(
-	struct store *store, struct file *file, uint64_t *good, struct error *error)
-{
-	const struct log_mark *mark = &store->log;
-	uint8_t header[LOG_HEADER_SIZE];
-	uint64_t size = 0, page_size = 0;
+/* ---- the log itself, while no connection is open ---- */
 
-	if (!file_size(file, &size, error))
-		return false;
+struct log_file {
+	sqlite3_filename name;
+	sqlite3_file *file;
+	uint8_t *piece;
+};
+
+static bool failed(int code, struct error *error)
+{
+	return error_set(error, (code & 0xff) == SQLITE_FULL ? ERROR_FULL : ERROR_IO,
+		"writing the database's log anew: %s", sqlite3_errstr(code));
+}
+
+static void log_close(struct log_file *log)
+{
+	if (log->file && log->file->pMethods)
+		log->file->pMethods->xClose(log->file);
+	free(log->file);
+	free(log->piece);
+	sqlite3_free_filename(log->name);
+}
+
+/* log_close() is for what this leaves, whether it went well or not. */
+static bool log_open(struct log_file *log, const char *path, struct error *error)
+{
+	sqlite3_vfs *vfs = sqlite3_vfs_find(NULL);
+	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_WAL;
+	int code;
+
+	log->name = sqlite3_create_filename(path, "", "", 0, NULL);
+	log->piece = malloc(PIECE);
+	log->file = vfs ? calloc(1, (size_t)vfs->szOsFile) : NULL;
+	if (!log->name || !log->piece || !log->file)
+		return error_set_memory(error);
+	code = vfs->xOpen(vfs, log->name, log->file, flags, &flags);
+	return code == SQLITE_OK || failed(code, error);
+}
+
+/* How many bytes of it are on the disk, as far as anybody knows. */
+static bool measure_good(const struct log_mark *mark, sqlite3_file *file, int64_t size,
+	int64_t *good, struct error *error)
+{
+	uint8_t header[LOG_HEADER_SIZE];
+	int64_t page_size = 0;
+	int code;
+
 	*good = size;
 	if (!mark->is_known || !size)
 		return true;
@@ -76,13 +118,14 @@ static bool measure_good(
 	*good = 0;
 	if (size < LOG_HEADER_SIZE)
 		return true;
-	if (!read_header(file, header, error))
-		return false;
+	code = file->pMethods->xRead(file, header, LOG_HEADER_SIZE, 0);
+	if (code != SQLITE_OK)
+		return failed(code, error);
 	if (memcmp(header, mark->header, LOG_HEADER_SIZE) != 0)
 		return true;
 	for (size_t i = 0; i < 4; i++)
 		page_size = page_size << 8 | header[PAGE_SIZE_OFFSET + i];
-	*good = LOG_HEADER_SIZE + (uint64_t)mark->frames * (FRAME_HEADER_SIZE + page_size);
+	*good = LOG_HEADER_SIZE + mark->frames * (FRAME_HEADER_SIZE + page_size);
 	if (*good <= size)
 		return true;
 	return error_set(error, ERROR_CORRUPT,
@@ -91,65 +134,52 @@ static bool measure_good(
 		"folder");
 }
 
-static bool copy(struct file *from, struct file *to, uint64_t size, struct error *error)
+static int write_over(struct log_file *log, int64_t good)
 {
-	struct buf piece;
-	uint64_t done = 0;
-	bool ok = true;
+	const sqlite3_io_methods *methods = log->file->pMethods;
+	int code = SQLITE_OK;
 
-	buf_init(&piece, COPY_PIECE);
-	while (ok && done < size) {
-		size_t want = size - done < COPY_PIECE ? (size_t)(size - done) : COPY_PIECE;
+	for (int64_t done = 0; code == SQLITE_OK && done < good; done += PIECE) {
+		int size = good - done < PIECE ? (int)(good - done) : PIECE;
 
-		piece.size = 0;
-		ok = file_read_at(from, done, want, &piece, error);
-		if (ok && piece.size != want)
-			ok = error_set(error, ERROR_IO, "the database's log ended early");
-		ok = ok && file_write(to, buf_view(&piece), error);
-		done += want;
+		code = methods->xRead(log->file, log->piece, size, done);
+		if (code == SQLITE_OK)
+			code = methods->xWrite(log->file, log->piece, size, done);
 	}
-	buf_clear(&piece);
-	return ok;
+	return code;
 }
 
-static bool write_anew(struct store *store, struct file *log, uint64_t good, struct error *error)
+/* Cuts off what is not good, writes the rest over itself, syncs. */
+static bool renew(struct store *store, struct log_file *log, struct error *error)
 {
-	char path[PATH_SIZE], renewed[PATH_SIZE];
-	struct file *file;
-	bool ok;
+	const sqlite3_io_methods *methods = log->file->pMethods;
+	sqlite3_int64 size = 0;
+	int64_t good = 0;
+	int code = methods->xFileSize(log->file, &size);
 
-	if (!log_path(store, "", path, error) || !log_path(store, ".new", renewed, error))
+	if (code != SQLITE_OK)
+		return failed(code, error);
+	if (!measure_good(&store->log, log->file, size, &good, error))
 		return false;
-	file = file_open(renewed, FILE_REPLACE, error);
-	if (!file)
-		return false;
-	ok = copy(log, file, good, error) &&
-	     (store->options.without_sync || file_sync(file, error));
-	file_close(&file);
-	if (ok)
-		ok = file_rename(renewed, path, error) &&
-		     store_sync_folder(store, store->folder, error);
-	else
-		(void)file_remove(renewed, NULL);
-	return ok;
+	code = write_over(log, good);
+	if (code == SQLITE_OK && good < size)
+		code = methods->xTruncate(log->file, good);
+	if (code == SQLITE_OK && !store->options.without_sync)
+		code = methods->xSync(log->file, SQLITE_SYNC_NORMAL);
+	return code == SQLITE_OK || failed(code, error);
 }
 
 bool log_renew(struct store *store, struct error *error)
 {
+	struct log_file log = { .file = NULL };
 	char path[PATH_SIZE];
-	struct file *file = NULL;
-	uint64_t good = 0;
-	bool ok = false;
+	bool ok;
 
-	if (!log_path(store, "", path, error))
+	if (!log_path(store, path, error))
 		return false;
 	if (!file_exists(path))
 		return true;
-	file = file_open(path, FILE_READ, error);
-	if (file && measure_good(store, file, &good, error))
-		ok = write_anew(store, file, good, error);
-	file_close(&file);
-	if (!ok)
-		error_prefix(error, "writing the database's log anew");
+	ok = log_open(&log, path, error) && renew(store, &log, error);
+	log_close(&log);
 	return ok;
 }

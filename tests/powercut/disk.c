@@ -238,7 +238,6 @@ static bool is_forgotten(const struct disk *disk, const struct event *event)
 	} kinds[] = {
 		{ ".part", FORGET_BODY_SYNC },
 		{ "-wal", FORGET_LOG_SYNC },
-		{ "-wal.new", FORGET_LOG_SYNC },
 		{ ".db", FORGET_DATABASE_SYNC },
 	};
 	size_t length = strlen(event->path);

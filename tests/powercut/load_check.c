@@ -3,7 +3,6 @@
  * What was kept and not asked to go is there, byte for byte. What was removed or deleted for certain is
  * not. Whatever else is listed is whole: a message that nobody was told about may be there or not, but
  * not in part. The counters agree with the lists. */
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "load.h"
@@ -112,15 +111,20 @@ static void take_note(struct check *check, const char *text)
 		{ "deleting", DELETING, true },
 		{ "deleted", DELETED, true },
 	};
-	unsigned long long number, mailbox;
-	char word[20];
+	struct bytes rest = bytes_of(text);
+	struct bytes parts[4] = { { NULL, 0 } };
+	uint64_t number = 0, mailbox = 0;
 
-	if (sscanf(text, "store %19s %llu %llu", word, &number, &mailbox) != 3)
+	for (size_t i = 0; i < 4; i++)
+		bytes_split(&rest, ' ', &parts[i]);
+	if (!bytes_equal_text(parts[0], "store") ||
+		!bytes_parse_number(parts[2], UINT64_MAX, &number) ||
+		!bytes_parse_number(parts[3], UINT64_MAX, &mailbox))
 		return;
 	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
 		struct fact *fact;
 
-		if (strcmp(word, words[i].word) != 0)
+		if (!bytes_equal_text(parts[1], words[i].word))
 			continue;
 		fact = fact_of(words[i].is_mailbox ? &check->mailboxes : &check->messages, number);
 		fact->flags |= words[i].flag;

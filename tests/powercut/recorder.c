@@ -43,10 +43,11 @@ static bool grow(struct recording *recording)
 }
 
 /* The texts and bytes are copied. */
-static void append(struct recording *recording, struct event event, struct bytes written)
+static void append(struct recording *recording, struct event event, const char *path,
+	const char *other, struct bytes written)
 {
-	event.path = strdup(event.path);
-	event.other = event.other ? strdup(event.other) : NULL;
+	event.path = strdup(path);
+	event.other = other ? strdup(other) : NULL;
 	event.size = written.size;
 	if (written.size) {
 		event.data = malloc(written.size);
@@ -70,13 +71,8 @@ static void log_event(enum event_kind kind, const char *path, const char *other,
 	if (!place || (other && !target))
 		return;
 	mutex_lock(mutex);
-	append(current,
-		(struct event){ .kind = kind,
-			.path = (char *)(uintptr_t)place,
-			.other = (char *)(uintptr_t)target,
-			.offset = offset,
-			.began = sync_began },
-		written);
+	append(current, (struct event){ .kind = kind, .offset = offset, .began = sync_began },
+		place, target, written);
 	mutex_unlock(mutex);
 }
 
@@ -134,8 +130,7 @@ static void on_promise(void *context, const char *what)
 {
 	(void)context;
 	mutex_lock(mutex);
-	append(current, (struct event){ .kind = EVENT_PROMISE, .path = (char *)(uintptr_t)what },
-		bytes_of(NULL));
+	append(current, (struct event){ .kind = EVENT_PROMISE }, what, NULL, bytes_of(NULL));
 	mutex_unlock(mutex);
 }
 
@@ -178,29 +173,28 @@ struct walk {
 static bool take_folder(struct walk *walk);
 
 /* The walk begins at the folder and goes down only. */
-static char *place_of(struct walk *walk)
+static const char *place_of(const struct walk *walk)
 {
-	char *place = walk->path + strlen(walk->recording->folder);
+	const char *place = walk->path + strlen(walk->recording->folder);
 
 	return *place ? place + 1 : place;
 }
 
 static bool take_file(struct walk *walk)
 {
-	struct event event = { .path = place_of(walk) };
+	struct event event = { .kind = EVENT_EMPTY };
 	struct buf content;
 	bool ok;
 
 	buf_init(&content, FILE_BYTES_MAX);
 	ok = file_load(walk->path, &content, walk->error);
 	if (ok) {
-		event.kind = EVENT_EMPTY;
-		append(walk->recording, event, bytes_of(NULL));
+		append(walk->recording, event, place_of(walk), NULL, bytes_of(NULL));
 		event.kind = EVENT_WRITE;
-		append(walk->recording, event, buf_view(&content));
+		append(walk->recording, event, place_of(walk), NULL, buf_view(&content));
 		event.kind = EVENT_SYNC;
 		event.began = walk->recording->count;
-		append(walk->recording, event, bytes_of(NULL));
+		append(walk->recording, event, place_of(walk), NULL, bytes_of(NULL));
 	}
 	buf_clear(&content);
 	return ok;
@@ -229,16 +223,15 @@ static bool take_entry(void *context, const char *name)
 
 static bool take_folder(struct walk *walk)
 {
-	struct event event = { .kind = EVENT_FOLDER_CREATE, .path = place_of(walk) };
+	struct event event = { .kind = EVENT_FOLDER_CREATE };
 
-	if (*event.path)
-		append(walk->recording, event, bytes_of(NULL));
+	if (*place_of(walk))
+		append(walk->recording, event, place_of(walk), NULL, bytes_of(NULL));
 	if (!folder_each(walk->path, take_entry, walk, walk->error) || !walk->ok)
 		return false;
 	event.kind = EVENT_FOLDER_SYNC;
-	event.path = place_of(walk);
 	event.began = walk->recording->count;
-	append(walk->recording, event, bytes_of(NULL));
+	append(walk->recording, event, place_of(walk), NULL, bytes_of(NULL));
 	return true;
 }
 

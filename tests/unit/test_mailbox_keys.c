@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include <cmocka.h>
+#include <sodium.h>
 
 #include "crypto/secret.h"
 #include "test_crypto_fixture.h"
@@ -61,6 +62,39 @@ static void test_exchanged_keys_do_not_verify(void **state)
 	/* All of another mailbox, under our id. */
 	assert_false(mailbox_keys_verify(&theirs.public_keys, &ours.id, &error));
 	assert_int_equal(error.kind, ERROR_CORRUPT);
+	test_mailbox_clear(&ours);
+	test_mailbox_clear(&theirs);
+}
+
+/* The forger signs what the format asks for, our mailbox id and his box key, with an identity of his
+ * own: all is right but the identity, which the id does not belong to. */
+static void test_another_identity_does_not_verify(void **state)
+{
+	static const char purpose[] = "lettergate mailbox box key 1";
+	uint8_t text[sizeof purpose - 1 + sizeof(struct id) + BOX_KEY_SIZE];
+	struct mailbox_public_keys forged;
+	struct test_mailbox ours, theirs;
+	struct error error;
+	struct id id;
+
+	(void)state;
+	test_mailbox_init(&ours, "");
+	test_mailbox_init(&theirs, "");
+	forged = theirs.public_keys;
+	memcpy(text, purpose, sizeof purpose - 1);
+	memcpy(text + sizeof purpose - 1, ours.id.bytes, sizeof ours.id.bytes);
+	memcpy(text + sizeof text - BOX_KEY_SIZE, forged.box, BOX_KEY_SIZE);
+	crypto_sign_detached(
+		forged.signature, NULL, text, sizeof text, theirs.secret_keys->identity);
+	assert_false(mailbox_keys_verify(&forged, &ours.id, &error));
+	assert_int_equal(error.kind, ERROR_CORRUPT);
+
+	/* The same steps make what verifies, when the id is the forger's own. */
+	id = mailbox_keys_id(&forged);
+	memcpy(text + sizeof purpose - 1, id.bytes, sizeof id.bytes);
+	crypto_sign_detached(
+		forged.signature, NULL, text, sizeof text, theirs.secret_keys->identity);
+	assert_true(mailbox_keys_verify(&forged, &theirs.id, &error));
 	test_mailbox_clear(&ours);
 	test_mailbox_clear(&theirs);
 }
@@ -153,6 +187,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_generated_keys_fit),
 		cmocka_unit_test(test_exchanged_keys_do_not_verify),
+		cmocka_unit_test(test_another_identity_does_not_verify),
 		cmocka_unit_test(test_every_bit_counts),
 		cmocka_unit_test(test_secret_halves_of_others_do_not_match),
 		cmocka_unit_test(test_known_answers),

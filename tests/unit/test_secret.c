@@ -154,6 +154,24 @@ static void test_exhausted(void **state)
 	assert_int_equal(secret_bytes_in_use(), 0);
 }
 
+/* The search passes over 64 full units at a time: what is free on both sides is not one hole. */
+static void test_no_hole_across_a_full_stretch(void **state)
+{
+	static uint8_t *blocks[SLAB_BYTES / 64];
+
+	(void)state;
+	for (size_t i = 0; i < SLAB_BYTES / 64; i++)
+		blocks[i] = secret_new(64);
+	secret_free(blocks[63]);
+	secret_free(blocks[128]);
+	assert_null(secret_new(128));
+	blocks[63] = secret_new(64);
+	blocks[128] = secret_new(64);
+	for (size_t i = 0; i < SLAB_BYTES / 64; i++)
+		secret_free(blocks[i]);
+	assert_int_equal(secret_bytes_in_use(), 0);
+}
+
 enum { WORKERS = 4, ROUNDS = 3000, HELD = 16 };
 
 struct worker {
@@ -217,6 +235,7 @@ int main(void)
 		cmocka_unit_test(test_wiped_when_freed),
 		cmocka_unit_test(test_holes_are_used_again),
 		cmocka_unit_test(test_exhausted),
+		cmocka_unit_test(test_no_hole_across_a_full_stretch),
 		cmocka_unit_test(test_many_threads),
 	};
 

@@ -36,7 +36,7 @@ static int tear_down(void **state)
 
 /* ---- groups ---- */
 
-enum { SUBMITTERS = 64, EACH = 20 };
+enum { SUBMITTERS = 64, EACH = 20, DELIVERIES = SUBMITTERS * EACH };
 
 struct submitter {
 	struct fixture *fixture;
@@ -71,12 +71,12 @@ static void test_many_submitters_share_syncs(void **state)
 	for (size_t i = 0; i < SUBMITTERS; i++)
 		thread_join(&submitters[i].thread);
 	assert_true(store_figures(fixture->store, &after, &error));
-	assert_int_equal(after.deliveries - before.deliveries, SUBMITTERS * EACH);
+	assert_int_equal(after.deliveries - before.deliveries, DELIVERIES);
 	commits = after.commits - before.commits;
-	print_message("%d deliveries in %u commits\n", SUBMITTERS * EACH, (unsigned)commits);
-	assert_true(commits * 10 < SUBMITTERS * EACH);
+	print_message("%d deliveries in %u commits\n", DELIVERIES, (unsigned)commits);
+	assert_true(commits * 10 < DELIVERIES);
 	assert_true(list_mailbox(fixture, 1, &messages, &count, &error));
-	assert_int_equal(count, SUBMITTERS * EACH);
+	assert_int_equal(count, DELIVERIES);
 	free(messages);
 }
 

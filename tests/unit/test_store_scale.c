@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 #include <sqlite3.h>
@@ -50,6 +51,33 @@ static double since_ms(int64_t start_us)
 	return (double)(clock_monotonic_us() - start_us) / 1000;
 }
 
+/* Collected at once: the space becomes reusable, and when nothing happens the file shrinks. */
+static void collect_all(struct fixture *fixture)
+{
+	struct store_message *messages;
+	struct store_figures full, before, after;
+	struct error error = { 0 };
+	int64_t start = clock_monotonic_us();
+	size_t count;
+
+	assert_true(store_figures(fixture->store, &full, &error));
+	assert_true(list_mailbox(fixture, 1, &messages, &count, &error));
+	assert_true(remove_messages(fixture, 1, messages, count, &error));
+	print_message("removed in %.0f ms\n", since_ms(start));
+	free(messages);
+	assert_int_equal(count_waiting(fixture, 1), 0);
+	assert_int_equal(counts_of(fixture, 1).collected, MESSAGES);
+	assert_true(store_figures(fixture->store, &before, &error));
+	assert_true(before.reusable_bytes > full.used_bytes / 2);
+	after = before;
+	for (int i = 0; i < 200 && after.used_bytes >= before.used_bytes; i++) {
+		usleep(100000);
+		assert_true(store_figures(fixture->store, &after, &error));
+	}
+	assert_true(after.used_bytes < before.used_bytes);
+	assert_true(after.reusable_bytes < before.reusable_bytes);
+}
+
 static void test_a_full_mailbox(void **state)
 {
 	struct fixture *fixture = *state;
@@ -79,6 +107,7 @@ static void test_a_full_mailbox(void **state)
 			assert_true(messages[i - 1].number < messages[i].number);
 		free(messages);
 	}
+	collect_all(fixture);
 }
 
 static void test_lists_and_scans_read_an_index_only(void **state)

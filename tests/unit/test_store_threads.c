@@ -18,7 +18,7 @@ enum {
 	COLLECTORS = 2,
 	MAILBOXES = 4,
 	RANGE = 1000000, /* message numbers of one deliverer */
-	SECONDS = 3,
+	DURATION_US = 3000000,
 };
 
 struct shared {
@@ -181,7 +181,7 @@ static void test_everything_at_once(void **state)
 
 	for (uint64_t box = 1; box <= MAILBOXES; box++)
 		create_mailbox(fixture, box);
-	shared.until_us = clock_monotonic_us() + SECONDS * 1000000;
+	shared.until_us = clock_monotonic_us() + DURATION_US;
 	run_all(&shared);
 	assert_int_equal(shared.failures, 0);
 	assert_true(store_figures(fixture->store, &figures, &error));

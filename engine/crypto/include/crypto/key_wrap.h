@@ -22,7 +22,8 @@ extern const struct wrap_cost WRAP_COST_DEFAULT; /* 64 MiB, 3 passes */
 
 enum { WRAP_SIZE_MAX = 512 };
 
-/* Appends the wrap to *wrapped. */
+/* Appends the wrap to *wrapped. ERROR_INVALID: an empty phrase, one over 1024 octets, or a cost that
+ * would not be taken back. ERROR_MEMORY, ERROR_BUSY: try again. */
 bool key_wrap(enum wrap_kind kind, const struct id *mailbox,
 	const struct mailbox_secret_keys *secret_keys, struct bytes phrase,
 	const struct wrap_cost *cost, struct buf *wrapped, struct error *error);

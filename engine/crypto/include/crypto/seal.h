@@ -19,7 +19,7 @@ enum {
 	SEAL_CHUNK_OVERHEAD = 17,
 	SEAL_TARGETS_MAX = 10,
 	SEAL_PROLOGUE_MAX = 16384,
-	/* What one call to a sealer or an opener appends at most. */
+	/* What sealer_new() appends at most. */
 	SEAL_HEAD_MAX = 64 + SEAL_TARGETS_MAX * (SEAL_PROLOGUE_MAX + 256),
 };
 
@@ -32,16 +32,18 @@ struct seal_target {
 
 struct sealer;
 
-/* Appends the head to *sealed. 1 to SEAL_TARGETS_MAX targets. */
+/* Appends the head, and the 24 octets that open the stream, to *sealed. 1 to SEAL_TARGETS_MAX targets.
+ * ERROR_BUSY: no secret memory is free. NULL leaves *sealed as it was. */
 struct sealer *sealer_new(const struct id *body, const struct seal_target *targets, size_t count,
 	struct buf *sealed, struct error *error);
 void sealer_free(struct sealer **sealer); /* wipes; sets NULL */
-/* Takes plaintext of any length; appends whole chunks to *sealed as they fill. */
+/* Takes plaintext of any length; appends whole chunks to *sealed as more follows. When *sealed has no
+ * room the sealer is dead, since a part would be missing: ERROR_MEMORY, then ERROR_STATE. */
 bool sealer_write(
 	struct sealer *sealer, struct bytes plain, struct buf *sealed, struct error *error);
 /* Appends the last chunk. */
 bool sealer_finish(struct sealer *sealer, struct buf *sealed, struct error *error);
-/* What a body of that many octets adds behind the head. */
+/* What a body of that many octets adds behind what sealer_new() appended. */
 uint64_t seal_stream_size(uint64_t plain_size);
 
 struct opener;
@@ -52,8 +54,8 @@ struct opener *opener_new(const struct id *mailbox, const struct id *message,
 	const struct mailbox_secret_keys *secret_keys, struct error *error);
 void opener_free(struct opener **opener);
 /* Takes sealed bytes in pieces of any length, in order; appends the prologue and then what has
- * verified to *plain. ERROR_CORRUPT from the first byte that does not verify; the opener is then
- * dead. What *plain may grow by: the prologue, and the size of `sealed` plus one chunk. */
+ * verified to *plain. ERROR_CORRUPT from the first byte that does not verify, ERROR_BUSY without
+ * secret memory, ERROR_MEMORY without room; the opener is then dead and says the same again. What *plain may grow by: the prologue, and the size of `sealed` plus one chunk. */
 bool opener_feed(
 	struct opener *opener, struct bytes sealed, struct buf *plain, struct error *error);
 /* No more bytes come: opens the last chunk. ERROR_CORRUPT when the message is cut short. */

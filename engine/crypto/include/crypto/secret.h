@@ -2,7 +2,8 @@
  * of core dumps, between guard pages, wiped when freed.
  *
  * Thread-safe. The slab is bounded; when it is used up secret_new() returns NULL and the caller
- * answers "busy", it never falls back to ordinary memory. */
+ * answers "busy", it never falls back to ordinary memory. Freeing twice, or what is not from here,
+ * ends the process in every build. */
 #ifndef LG_CRYPTO_SECRET_H
 #define LG_CRYPTO_SECRET_H
 
@@ -17,8 +18,9 @@
 bool secret_start(size_t slab_bytes, struct error *error);
 bool secret_is_locked(void);
 
-void *secret_new(size_t size);	  /* zeroed, aligned for any object; NULL when the slab is full */
-void secret_free(void *secret);	  /* wipes; NULL is allowed */
-size_t secret_bytes_in_use(void); /* for tests and status */
+void *secret_new(size_t size);	/* zeroed, aligned for any object; NULL when the slab is full */
+void secret_free(void *secret); /* wipes; NULL is allowed */
+/* In whole units of 64 bytes, for tests and status. */
+size_t secret_bytes_in_use(void);
 
 #endif
