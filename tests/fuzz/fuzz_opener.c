@@ -95,12 +95,14 @@ static void replace(struct buf *sealed, size_t at, size_t removed, struct bytes 
 /* One change after the other, as long as the input lasts. */
 static void spoil(struct buf *sealed, struct reader *input)
 {
-	for (int i = 0; i < 8 && input->rest.size && !input->failed; i++) {
+	for (int i = 0; i < 8 && input->rest.size; i++) {
 		uint8_t what = reader_u8(input);
 		size_t at = offset_in(reader_u16(input), sealed->size);
 		uint8_t value = reader_u8(input);
 		struct bytes rest = bytes_skip(buf_view(sealed), at);
 
+		if (input->failed)
+			return;
 		switch (what % 5) {
 		case 0:
 			if (rest.size)
