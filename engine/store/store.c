@@ -157,8 +157,8 @@ void store_close(struct store **store)
 	if (!*store)
 		return;
 	stop_threads(*store);
-	store_connections_finish(*store);
 	log_forget(*store);
+	store_connections_finish(*store);
 	clear_parts(*store);
 	free(*store);
 	*store = NULL;

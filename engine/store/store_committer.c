@@ -220,6 +220,21 @@ static bool run_request(struct store *store, struct store_request *request, stru
 	       run_statement(store, SQL_RELEASE, error);
 }
 
+/* A sync of the same file has failed on another connection meanwhile. Where the system tells only one of
+ * them, this COMMIT's own sync says nothing. */
+static bool is_doubtful(struct store *store, struct error *error)
+{
+	struct committer *committer = &store->committer;
+	bool is_doubtful_now;
+
+	mutex_lock(committer->mutex);
+	is_doubtful_now = committer->must_reopen;
+	if (is_doubtful_now)
+		*error = committer->reopen_cause;
+	mutex_unlock(committer->mutex);
+	return is_doubtful_now;
+}
+
 static bool run_transaction(struct store *store, struct group *group, struct error *error)
 {
 	struct list *link;
@@ -238,7 +253,8 @@ static bool run_transaction(struct store *store, struct group *group, struct err
 	}
 	if (!has_work)
 		return run_statement(store, SQL_ROLLBACK, error);
-	group->has_committed = run_statement(store, SQL_COMMIT, error);
+	group->has_committed =
+		run_statement(store, SQL_COMMIT, error) && !is_doubtful(store, error);
 	return group->has_committed;
 }
 
@@ -362,10 +378,11 @@ static void run_group(struct store *store, struct group *group)
 	struct error error = { 0 };
 
 	committer->has_discarded = false;
-	if (!is_open(store, &error)) {
-		group->must_reopen = false;
-		fail_all(group, &error);
-	} else if (group->count && !prepare(store, group, &error)) {
+	/* Nothing is written on connections that somebody has doubts about. */
+	if (group->must_reopen)
+		reopen_after(store, &group->cause);
+	group->must_reopen = false;
+	if (!is_open(store, &error) || !prepare(store, group, &error)) {
 		fail_all(group, &error);
 	} else if (group->count && !run_transaction(store, group, &error)) {
 		fail_all(group, &error);

@@ -107,6 +107,7 @@ struct keeper {
 	int pages_moved; /* of the log: in the database already */
 	struct thread *thread;
 	/* the thread's own */
+	bool disk_is_full;
 	bool sweep_failed;
 	bool purge_failed;
 };

@@ -24,6 +24,25 @@ struct tasks {
 	bool checkpoint, sweep, purge, tidy;
 };
 
+static bool is_stopping(struct keeper *keeper)
+{
+	bool stopping;
+
+	mutex_lock(keeper->mutex);
+	stopping = keeper->is_stopping;
+	mutex_unlock(keeper->mutex);
+	return stopping;
+}
+
+/* A failure is told once, and again only after it went well in between. */
+static bool note_failure(
+	struct store *store, bool failed_before, bool ok, const struct error *error)
+{
+	if (!ok && !failed_before && !is_stopping(&store->keeper))
+		store_trouble(store, error);
+	return !ok;
+}
+
 /* ---- checkpoints ---- */
 
 static void checkpoint(struct store *store, int mode)
@@ -46,13 +65,14 @@ static void checkpoint(struct store *store, int mode)
 		mutex_unlock(keeper->mutex);
 		if (mode == SQLITE_CHECKPOINT_TRUNCATE)
 			committer_log_emptied(store);
+		keeper->disk_is_full = false;
 		break;
 	case SQLITE_BUSY:
 	case SQLITE_LOCKED:
 	case SQLITE_NOMEM:
 		break;
 	case SQLITE_FULL:
-		store_trouble(store, &error);
+		keeper->disk_is_full = note_failure(store, keeper->disk_is_full, false, &error);
 		break;
 	default:
 		committer_reopen(store, &error);
@@ -164,16 +184,6 @@ bool keeper_sweep(struct store *store, struct error *error)
 
 /* ---- deleted mailboxes ---- */
 
-static bool is_stopping(struct keeper *keeper)
-{
-	bool stopping;
-
-	mutex_lock(keeper->mutex);
-	stopping = keeper->is_stopping;
-	mutex_unlock(keeper->mutex);
-	return stopping;
-}
-
 static bool purge_step(
 	struct store *store, void *arguments, int64_t *file_bytes, struct error *error)
 {
@@ -243,15 +253,6 @@ static bool tidy(struct store *store, struct tasks *tasks)
 }
 
 /* ---- the thread ---- */
-
-/* A failure is told once, and again only after it went well in between. */
-static bool note_failure(
-	struct store *store, bool failed_before, bool ok, const struct error *error)
-{
-	if (!ok && !failed_before && !is_stopping(&store->keeper))
-		store_trouble(store, error);
-	return !ok;
-}
 
 static void work(struct store *store, const struct tasks *tasks)
 {

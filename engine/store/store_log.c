@@ -96,8 +96,10 @@ static bool log_open(struct log_file *log, const char *path, struct error *error
 	log->name = sqlite3_create_filename(path, "", "", 0, NULL);
 	log->piece = malloc(PIECE);
 	log->file = vfs ? calloc(1, (size_t)vfs->szOsFile) : NULL;
-	if (!log->name || !log->piece || !log->file)
-		return error_set_memory(error);
+	if (!log->name || !log->piece || !log->file) {
+		error_set_memory(error);
+		return false;
+	}
 	code = vfs->xOpen(vfs, log->name, log->file, flags, &flags);
 	return code == SQLITE_OK || failed(code, error);
 }

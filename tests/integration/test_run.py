@@ -53,6 +53,7 @@ def start(data, environment):
         check(family, "./dev run says that the gateway is up, and has started no process")
         os.killpg(process.pid, signal.SIGINT)  # what Ctrl-C does: the whole foreground group gets it
         status = process.wait(60)
+        said += process.stdout.read() or b""
         for process_id in family:
             wait_for(f"process {process_id} to end with ./dev run",
                      lambda: not pathlib.Path(f"/proc/{process_id}").exists(), 10)

@@ -268,6 +268,20 @@ static void sync_file(struct disk *disk, struct inode *inode, size_t began)
 	inode->pending.count = kept;
 }
 
+/* Of what was not safe each write has reached the disk or never will, though it stays visible. */
+static void fail_sync(struct disk *disk, struct inode *inode, uint64_t seed)
+{
+	uint64_t random = seed;
+	bool drops_all = replay_random(&random) & 1;
+
+	for (size_t i = 0; i < inode->pending.count; i++) {
+		if (!drops_all && replay_random(&random) & 1)
+			content_apply(
+				&inode->safe, &disk->recording->events[inode->pending.items[i]]);
+	}
+	inode->pending.count = 0;
+}
+
 static void sync_folder(struct disk *disk, const char *folder, size_t began)
 {
 	size_t kept = 0;
@@ -310,6 +324,10 @@ static void follow(struct disk *disk, size_t number)
 	case EVENT_SYNC:
 		if (name && name->inode)
 			sync_file(disk, name->inode, event->began);
+		break;
+	case EVENT_SYNC_FAILED:
+		if (name && name->inode)
+			fail_sync(disk, name->inode, number);
 		break;
 	case EVENT_RENAME:
 	case EVENT_REMOVE:

@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "load_internal.h"
 #include "platform/clock.h"
@@ -17,6 +18,8 @@ enum {
 	PILE_MAX = 40,
 	MAILBOXES_MAX = 1000,
 	TARGETS_MAX = 3,
+	FAILURES_MAX = 1000,
+	FAILURE_PAUSE_US = 200000,
 };
 
 struct work {
@@ -28,8 +31,10 @@ struct work {
 	uint64_t mailboxes[MAILBOXES_MAX]; /* those that are there */
 	size_t mailbox_count;
 	struct latch latch;
-	bool has_failed; /* under the latch's mutex, with the error */
+	size_t delivered; /* messages, under the latch's mutex */
+	bool has_failed;  /* under the latch's mutex, with the error */
 	struct error error;
+	unsigned failures;
 };
 
 /* ---- numbers and bytes ---- */
@@ -157,6 +162,9 @@ static void delivered(struct store_delivery *delivery)
 		note("kept", parcel->number * STORE_TARGETS_MAX + i, parcel->mailboxes[i]);
 	if (!delivery->ok)
 		note_failure(parcel->work, &delivery->error);
+	mutex_lock(latch->mutex);
+	parcel->work->delivered += delivery->ok;
+	mutex_unlock(latch->mutex);
 	free(parcel);
 	latch_count_down(latch);
 }
@@ -285,7 +293,8 @@ static bool step_pile(struct work *work, struct error *error)
 static bool step_create(struct work *work, struct error *error)
 {
 	struct store_mailbox mailbox = { .created_us = clock_wall_us() };
-	uint64_t number = work->next_mailbox;
+	/* A number is not tried again, since a failure may have left the mailbox there. */
+	uint64_t number = work->next_mailbox++;
 
 	if (work->mailbox_count == MAILBOXES_MAX)
 		return true;
@@ -296,7 +305,6 @@ static bool step_create(struct work *work, struct error *error)
 		return false;
 	note("created", number, 0);
 	work->mailboxes[work->mailbox_count++] = number;
-	work->next_mailbox++;
 	return true;
 }
 
@@ -331,8 +339,12 @@ static bool step(struct work *work, const char *folder, struct error *error)
 {
 	uint64_t draw = replay_random(&work->random) % 100;
 
-	if (draw < 60 || !work->mailbox_count)
-		return work->mailbox_count ? step_pile(work, error) : step_create(work, error);
+	if (!work->store)
+		return open_store(work, folder, error);
+	if (!work->mailbox_count)
+		return step_create(work, error);
+	if (draw < 60)
+		return step_pile(work, error);
 	if (draw < 80)
 		return submit_removal(work, error);
 	if (draw < 88)
@@ -340,21 +352,34 @@ static bool step(struct work *work, const char *folder, struct error *error)
 	if (draw < 95)
 		return step_delete(work, error);
 	store_close(&work->store);
-	return open_store(work, folder, error);
+	return true;
 }
 
-bool load_run(const struct load *load, const char *folder, struct error *error)
+/* Where syncs fail on purpose, so do requests; a while later it is tried again. */
+static bool bear_failure(struct work *work)
+{
+	if (!work->load->fail_one_in || ++work->failures > FAILURES_MAX)
+		return false;
+	work->has_failed = false;
+	usleep(FAILURE_PAUSE_US);
+	return true;
+}
+
+bool load_run(const struct load *load, struct recording *recording, struct error *error)
 {
 	struct work work = { .load = load, .random = load->seed, .next_mailbox = 1 };
-	bool ok = latch_init(&work.latch) && open_store(&work, folder, error);
+	bool ok = latch_init(&work.latch) && open_store(&work, recording->folder, error) &&
+		  step_create(&work, error);
 
-	while (ok && work.next_number < load->deliveries) {
-		ok = step(&work, folder, error);
+	recorder_fail_syncs(recording, load->seed, load->fail_one_in);
+	while (ok && work.delivered < load->deliveries) {
+		ok = step(&work, recording->folder, error);
 		latch_wait(&work.latch);
 		if (ok && work.has_failed) {
 			*error = work.error;
 			ok = false;
 		}
+		ok = ok || bear_failure(&work);
 	}
 	store_close(&work.store);
 	latch_clear(&work.latch);

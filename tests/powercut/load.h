@@ -11,10 +11,11 @@ struct load {
 	uint64_t seed;
 	size_t deliveries;
 	bool without_sync;
+	unsigned fail_one_in; /* syncs, from the first mailbox on; 0: none */
 };
 
 /* Opens a store in the folder, works on it, closes it. Called between recorder_start and _stop. */
-bool load_run(const struct load *load, const char *folder, struct error *error);
+bool load_run(const struct load *load, struct recording *recording, struct error *error);
 /* A replay_check; `context` is the load. */
 bool load_check(void *context, const struct recording *recording, size_t count, const char *folder,
 	struct error *error);

@@ -2,11 +2,12 @@
  *
  * What was kept and not asked to go is there, byte for byte. What was removed or deleted for certain is
  * not. Whatever else is listed is whole: a message that nobody was told about may be there or not, but
- * not in part. The counters agree with the lists. */
+ * not in part. The counters agree with the lists. No body that a message ever named is taken for lost. */
 #include <stdlib.h>
 
 #include "load.h"
 #include "load_internal.h"
+#include "platform/file.h"
 
 /* ---- reading ---- */
 
@@ -218,12 +219,27 @@ static bool check_missing(struct check *check)
 	return true;
 }
 
+/* A body that was in the index is there, or its file is gone: the start never takes it for lost. */
+static bool check_lost(void *context, const char *name)
+{
+	struct check *check = context;
+	struct id id;
+
+	if (id_parse(bytes_of(name), &id) &&
+		(fact_of(&check->messages, load_number(&id) * STORE_TARGETS_MAX)->flags & KEPT))
+		check->ok = error_set(check->error, ERROR_CORRUPT,
+			"the body of delivery %llu, kept once, is taken for lost",
+			(unsigned long long)load_number(&id));
+	return check->ok;
+}
+
 bool load_check(void *context, const struct recording *recording, size_t count, const char *folder,
 	struct error *error)
 {
 	/* Syncing the copy would only cost time. */
 	const struct store_options options = { .folder = folder, .without_sync = true };
 	struct check check = { .load = context, .error = error, .ok = true };
+	char lost[PATH_SIZE];
 
 	for (size_t i = 0; i < count; i++) {
 		if (recording->events[i].kind == EVENT_PROMISE)
@@ -233,7 +249,9 @@ bool load_check(void *context, const struct recording *recording, size_t count, 
 	check.ok = check.store && store_mailbox_each(check.store, check_mailbox, &check, error) &&
 		   check.ok;
 	store_close(&check.store);
-	check.ok = check.ok && check_missing(&check);
+	if (check.ok)
+		check.ok = check_missing(&check) && path_join(folder, "bodies/lost", lost, error) &&
+			   folder_each(lost, check_lost, &check, error) && check.ok;
 	free(check.messages.items);
 	free(check.mailboxes.items);
 	return check.ok;

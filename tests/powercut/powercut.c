@@ -1,10 +1,11 @@
 /* powercut.c -- the proof that what was acknowledged survives a power cut.
  *
  *	powercut [--seed N] [--deliveries N] [--cuts N] [--rounds N] [--forget KIND]... [--without-sync]
- *		[--expect-loss] [--work FOLDER]
+ *		[--fail-syncs ONE_IN] [--expect-loss] [--work FOLDER]
  *
  * Each round records a load and replays it cut at many points. Some of the disks lose power a second
- * time, while the store is starting on them. --forget body|log|database|folder takes one kind of sync
+ * time, while the store is starting on them. --fail-syncs lets one sync in so many fail while the load
+ * runs, and drops what it should have written. --forget body|log|database|folder takes one kind of sync
  * for not having happened, and --without-sync makes the store skip them all: with these something must
  * be lost, and --expect-loss turns the exit status round. Exit status: 0 as expected, 1 not, 2 usage or
  * trouble. */
@@ -23,6 +24,7 @@ struct options {
 	uint64_t cuts;
 	uint64_t rounds;
 	unsigned forget;
+	uint64_t fail_one_in;
 	bool without_sync;
 	bool expects_loss;
 	const char *work;
@@ -116,7 +118,7 @@ static struct recording *record(struct round *round, struct error *error)
 	recording = recorder_start(folder, error);
 	if (!recording)
 		return NULL;
-	ok = load_run(&round->load, folder, error);
+	ok = load_run(&round->load, recording, error);
 	recorder_stop(recording);
 	replay_remove_folder(folder);
 	if (ok && recording->has_failed)
@@ -126,12 +128,12 @@ static struct recording *record(struct round *round, struct error *error)
 	return recording;
 }
 
-static size_t count_promises(const struct recording *recording)
+static size_t count_events(const struct recording *recording, enum event_kind kind)
 {
 	size_t count = 0;
 
 	for (size_t i = 0; i < recording->count; i++)
-		count += recording->events[i].kind == EVENT_PROMISE;
+		count += recording->events[i].kind == kind;
 	return count;
 }
 
@@ -143,7 +145,8 @@ static bool run_round(
 		.options = options,
 		.load = { .seed = options->seed + number,
 			.deliveries = (size_t)options->deliveries,
-			.without_sync = options->without_sync },
+			.without_sync = options->without_sync,
+			.fail_one_in = (unsigned)options->fail_one_in },
 	};
 	struct replay replay = {
 		.seed = options->seed + number,
@@ -164,9 +167,11 @@ static bool run_round(
 		return false;
 	ok = replay_run(&replay, recording, error);
 	*failures += replay.failures;
-	printf("seed %llu: %zu events, %zu notes; %zu cuts and %zu second cuts, %zu failures, %.1f "
+	printf("seed %llu: %zu events, %zu notes, %zu failed syncs; %zu cuts and %zu second cuts, "
+	       "%zu failures, %.1f "
 	       "s\n",
-		(unsigned long long)round.load.seed, recording->count, count_promises(recording),
+		(unsigned long long)round.load.seed, recording->count,
+		count_events(recording, EVENT_PROMISE), count_events(recording, EVENT_SYNC_FAILED),
 		replay.done, round.second_cuts, replay.failures,
 		(double)(clock_monotonic_us() - start) / 1e6);
 	recording_free(&recording);
@@ -217,6 +222,8 @@ static bool parse(int count, char **arguments, struct options *options)
 			ok = parse_number(value, &options->cuts);
 		else if (strcmp(option, "--rounds") == 0)
 			ok = parse_number(value, &options->rounds);
+		else if (strcmp(option, "--fail-syncs") == 0)
+			ok = parse_number(value, &options->fail_one_in);
 		else if (strcmp(option, "--forget") == 0)
 			ok = parse_forget(value, &options->forget);
 		else if (strcmp(option, "--work") == 0)
@@ -257,7 +264,7 @@ int main(int count, char **arguments)
 		fprintf(stderr,
 			"usage: powercut [--seed N] [--deliveries N] [--cuts N] [--rounds N] "
 			"[--forget body|log|database|folder] [--without-sync] "
-			"[--expect-loss] [--work FOLDER]\n");
+			"[--fail-syncs ONE_IN] [--expect-loss] [--work FOLDER]\n");
 		return 2;
 	}
 	if (!options.work) {

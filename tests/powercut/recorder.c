@@ -2,12 +2,15 @@
  * one mutex; where a sync began is remembered per thread, since it ends on the thread it began on. */
 #include "recorder.h"
 
+#include <errno.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "platform/file.h"
 #include "platform/file_watch.h"
 #include "platform/thread.h"
+#include "replay.h"
 #include "watched_vfs.h"
 
 enum { FILE_BYTES_MAX = 1024 * 1024 * 1024 };
@@ -76,7 +79,24 @@ static void log_event(enum event_kind kind, const char *path, const char *other,
 	mutex_unlock(mutex);
 }
 
-static void begin_sync(void)
+/* True when this sync is to fail; then that is in the log already. */
+static bool begin_sync(const char *path, bool is_file)
+{
+	const char *place = below(current, path);
+	bool fails = false;
+
+	mutex_lock(mutex);
+	sync_began = current->count;
+	if (place && current->fail_one_in)
+		fails = replay_random(&current->fail_random) % current->fail_one_in == 0;
+	if (fails && is_file)
+		append(current, (struct event){ .kind = EVENT_SYNC_FAILED }, place, NULL,
+			bytes_of(NULL));
+	mutex_unlock(mutex);
+	return fails;
+}
+
+static void note_began(void)
 {
 	mutex_lock(mutex);
 	sync_began = current->count;
@@ -101,11 +121,10 @@ static int before_file(
 	void *context, enum file_operation operation, const char *path, const char *other)
 {
 	(void)context;
-	(void)path;
 	(void)other;
-	if (operation == FILE_OP_SYNC || operation == FILE_OP_FOLDER_SYNC)
-		begin_sync();
-	return 0;
+	if (operation != FILE_OP_SYNC && operation != FILE_OP_FOLDER_SYNC)
+		return 0;
+	return begin_sync(path, operation == FILE_OP_SYNC) ? EIO : 0;
 }
 
 static void after_file(void *context, enum file_operation operation, const char *path,
@@ -137,9 +156,9 @@ static void on_promise(void *context, const char *what)
 static int before_database(void *context, const struct vfs_event *event)
 {
 	(void)context;
-	if (event->operation == VFS_SYNC || event->operation == VFS_DELETE)
-		begin_sync();
-	return 0;
+	if (event->operation != VFS_SYNC)
+		return SQLITE_OK;
+	return begin_sync(event->path, true) ? SQLITE_IOERR_FSYNC : SQLITE_OK;
 }
 
 static void after_database(void *context, const struct vfs_event *event)
@@ -155,8 +174,8 @@ static void after_database(void *context, const struct vfs_event *event)
 	(void)context;
 	log_event(kinds[event->operation], event->path, NULL, event->offset, event->written);
 	/* A removal is done when the folder sync inside it begins. */
-	if (event->operation == VFS_DELETE)
-		begin_sync();
+	if (event->operation == VFS_DELETE && event->syncs_folder)
+		note_began();
 	if (event->syncs_folder)
 		log_parent_sync(event->path);
 }
@@ -263,6 +282,14 @@ struct recording *recorder_start(const char *folder, struct error *error)
 	return recording;
 }
 
+void recorder_fail_syncs(struct recording *recording, uint64_t seed, unsigned one_in)
+{
+	mutex_lock(mutex);
+	recording->fail_random = seed;
+	recording->fail_one_in = one_in;
+	mutex_unlock(mutex);
+}
+
 void recorder_stop(struct recording *recording)
 {
 	(void)recording;
@@ -293,6 +320,7 @@ void event_describe(const struct event *event, char *text, size_t capacity)
 		[EVENT_WRITE] = "write",
 		[EVENT_TRUNCATE] = "truncate",
 		[EVENT_SYNC] = "sync",
+		[EVENT_SYNC_FAILED] = "failed sync",
 		[EVENT_RENAME] = "rename",
 		[EVENT_REMOVE] = "remove",
 		[EVENT_FOLDER_CREATE] = "create folder",

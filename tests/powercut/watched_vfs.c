@@ -8,9 +8,19 @@ struct watched_file {
 	sqlite3_file base;
 	const char *path;	 /* SQLite keeps it until the close; NULL: not watched */
 	bool is_folder_unsynced; /* a log or journal whose first sync takes its folder along */
+	unsigned seen_failures;	 /* of syncs of this file, by whomever */
 	sqlite3_file *real;	 /* behind this struct */
 };
 
+/* The files whose sync has failed: the database and its log. */
+enum { FAILED_MAX = 8, FAILED_PATH_SIZE = 4096 };
+
+struct failed {
+	char path[FAILED_PATH_SIZE];
+	unsigned failures;
+};
+
+static struct failed failed_files[FAILED_MAX];
 static const struct vfs_watch *current;
 static sqlite3_vfs *real_vfs;
 static sqlite3_vfs shim;
@@ -74,6 +84,44 @@ static int shim_truncate(sqlite3_file *file, sqlite3_int64 size)
 	return event.path ? after(code, &event) : code;
 }
 
+static sqlite3_mutex *failed_mutex(void)
+{
+	return sqlite3_mutex_alloc(SQLITE_MUTEX_STATIC_APP1);
+}
+
+static struct failed *find_failed(const char *path)
+{
+	struct failed *free_one = NULL;
+
+	for (size_t i = 0; i < FAILED_MAX; i++) {
+		if (strcmp(failed_files[i].path, path) == 0)
+			return &failed_files[i];
+		if (!free_one && !*failed_files[i].path)
+			free_one = &failed_files[i];
+	}
+	if (free_one)
+		sqlite3_snprintf(FAILED_PATH_SIZE, free_one->path, "%s", path);
+	return free_one;
+}
+
+/* Brings the file up to date with failures elsewhere, after adding its own; true when there were any that
+ * it had not seen. */
+static bool see_failures(struct watched_file *file, unsigned own)
+{
+	struct failed *failed;
+	bool is_news = false;
+
+	sqlite3_mutex_enter(failed_mutex());
+	failed = find_failed(file->path);
+	if (failed) {
+		failed->failures += own;
+		is_news = file->seen_failures != failed->failures;
+		file->seen_failures = failed->failures;
+	}
+	sqlite3_mutex_leave(failed_mutex());
+	return is_news;
+}
+
 static int shim_sync(sqlite3_file *file, int flags)
 {
 	const struct vfs_event event = {
@@ -83,6 +131,8 @@ static int shim_sync(sqlite3_file *file, int flags)
 	};
 	int code = event.path ? before(&event) : SQLITE_OK;
 
+	if (event.path && see_failures(watched(file), code != SQLITE_OK) && code == SQLITE_OK)
+		code = SQLITE_IOERR_FSYNC;
 	if (code == SQLITE_OK)
 		code = real(file)->pMethods->xSync(real(file), flags);
 	if (code == SQLITE_OK)
@@ -186,6 +236,8 @@ static int vfs_open(
 		code = real_vfs->xOpen(real_vfs, path, real(file), flags, flags_out);
 	if (code == SQLITE_OK)
 		file->pMethods = &methods;
+	if (code == SQLITE_OK && path)
+		see_failures(watched(file), 0);
 	return path && creates ? after(code, &event) : code;
 }
 
@@ -208,6 +260,7 @@ bool watched_vfs_register(const struct vfs_watch *watch)
 	if (!real_vfs)
 		return false;
 	current = watch;
+	memset(failed_files, 0, sizeof failed_files);
 	shim = *real_vfs;
 	shim.zName = "watched";
 	shim.pNext = NULL;

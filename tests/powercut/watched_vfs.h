@@ -28,7 +28,8 @@ struct vfs_event {
 
 struct vfs_watch {
 	void *context;
-	/* Before the operation: 0, or the SQLite code to fail it with. */
+	/* Before the operation: 0, or the SQLite code to fail it with. A sync that fails so fails once
+	 * more on each other connection that has the file open, as Linux reports it. */
 	int (*before)(void *context, const struct vfs_event *event);
 	/* After it went well. */
 	void (*after)(void *context, const struct vfs_event *event);
