@@ -5,6 +5,7 @@
 
 #include "config/config.h"
 #include "net/loop.h"
+#include "platform/socket.h"
 #include "service/service.h"
 
 struct reception;

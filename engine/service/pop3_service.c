@@ -1,0 +1,547 @@
+/* pop3_service.c -- drives proto/pop3_server.h over net/conn.h.
+ *
+ * A login goes through three threads: the password check (hashing), the list of messages (a reading thread),
+ * and back to the loop each time. The mailbox's secret keys exist from the login to the end of the session,
+ * in secret memory. A message is opened piece by piece; what does not verify ends the connection without
+ * a terminator, so that no archive takes half a message for a whole one. */
+#include "service/pop3_service.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "crypto/secret.h"
+#include "platform/clock.h"
+#include "platform/file_watch.h"
+#include "proto/pop3_server.h"
+#include "service/collection.h"
+
+struct pop3_session {
+	struct service *service;
+	struct loop *loop;
+	struct conn *conn; /* NULL once it is gone */
+	struct pop3_server *core;
+	struct service_settings settings;
+	struct socket_address peer;
+	bool implicit_tls;
+	unsigned pending; /* requests that other threads have not answered */
+
+	struct id mailbox;
+	char mailbox_text[MAILBOX_ID_TEXT_SIZE];
+	struct hash_request hash;
+	struct loop_task hash_task;
+	struct mailbox_public_keys public_keys;
+	struct mailbox_secret_keys *secret_keys;
+	bool has_maildrop;
+
+	struct store_read list;
+	struct loop_task list_task;
+	struct pop3_message *messages;
+
+	struct collection *collection;
+	bool has_begun; /* +OK went out for the message */
+	bool is_lent;	/* the core has the current piece */
+
+	struct store_removal removal;
+	struct loop_task removal_task;
+	struct store_message *removed;
+};
+
+static void handle_events(struct pop3_session *session);
+
+static void session_free(struct pop3_session *session)
+{
+	if (session->core) {
+		pop3_server_clear(session->core);
+		secret_free(session->core);
+	}
+	collection_free(&session->collection);
+	if (session->has_maildrop)
+		directory_unlock_maildrop(session->service->directory, &session->mailbox);
+	secret_free(session->hash.phrase);
+	secret_free(session->secret_keys);
+	free(session->list.messages);
+	free(session->messages);
+	free(session->removed);
+	atomic_fetch_sub(&session->service->session_count, 1);
+	free(session);
+}
+
+static void free_when_done(struct pop3_session *session)
+{
+	if (!session->conn && !session->pending)
+		session_free(session);
+}
+
+/* Between these two the answer is somebody else's, and the client's silence is no reason to end. */
+static void begin_waiting(struct pop3_session *session)
+{
+	session->pending++;
+	loop_hold(session->loop);
+	conn_set_idle_limit(session->conn, 0);
+}
+
+/* False: the connection has gone meanwhile, and so has the session. */
+static bool end_waiting(struct pop3_session *session)
+{
+	session->pending--;
+	loop_release(session->loop);
+	if (!session->conn) {
+		free_when_done(session);
+		return false;
+	}
+	conn_set_idle_limit(session->conn, session->settings.pop3_timeout_ms);
+	return true;
+}
+
+/* ---- login ---- */
+
+/* The same text whether the mailbox does not exist or the password is wrong. */
+static const char wrong_login[] = "[AUTH] Wrong mailbox or password";
+
+static void refuse_login(struct pop3_session *session, const char *text, const char *why)
+{
+	secret_free(session->secret_keys);
+	session->secret_keys = NULL;
+	if (session->has_maildrop)
+		directory_unlock_maildrop(session->service->directory, &session->mailbox);
+	session->has_maildrop = false;
+	log_event(LOG_WARNING, "pop3.login-refused", "peer=%s why=\"%s\"", session->peer.host, why);
+	pop3_server_refuse(session->core, text);
+}
+
+static bool make_maildrop(struct pop3_session *session)
+{
+	size_t count = session->list.message_count;
+	struct pop3_maildrop maildrop = { .count = count };
+
+	session->messages = calloc(count ? count : 1, sizeof *session->messages);
+	if (!session->messages)
+		return false;
+	for (size_t i = 0; i < count; i++) {
+		session->messages[i].id = session->list.messages[i].id;
+		session->messages[i].size = session->list.messages[i].size;
+	}
+	maildrop.messages = session->messages;
+	pop3_server_log_in(session->core, maildrop);
+	return true;
+}
+
+/* On the loop. */
+static void take_list(struct loop_task *task)
+{
+	struct pop3_session *session = list_entry(task, struct pop3_session, list_task);
+
+	if (!end_waiting(session))
+		return;
+	if (!session->list.ok)
+		refuse_login(session, "[SYS/TEMP] The mailbox cannot be read now",
+			session->list.error.text);
+	else if (!make_maildrop(session))
+		refuse_login(session, "[SYS/TEMP] Out of memory", "out of memory");
+	else
+		log_event(LOG_INFO, "pop3.login", "peer=%s mailbox=%s waiting=%zu",
+			session->peer.host, session->mailbox_text, session->list.message_count);
+	conn_kick(session->conn);
+}
+
+static void on_list(struct store_read *read)
+{
+	struct pop3_session *session = read->context;
+
+	loop_post(session->loop, &session->list_task);
+}
+
+static void read_list(struct pop3_session *session)
+{
+	free(session->list.messages);
+	session->list = (struct store_read){
+		.what = STORE_READ_LIST,
+		.mailbox = session->mailbox,
+		.done = on_list,
+		.context = session,
+	};
+	session->list_task.run = take_list;
+	begin_waiting(session);
+	store_read_submit(session->service->store, &session->list);
+}
+
+static void open_mailbox(struct pop3_session *session)
+{
+	enum directory_state state = directory_find(
+		session->service->directory, &session->mailbox, &session->public_keys);
+
+	if (state != DIRECTORY_ACTIVE && state != DIRECTORY_SUSPENDED) {
+		refuse_login(session, "[SYS/TEMP] The mailbox cannot be opened now",
+			"the mailbox went away or is damaged");
+	} else if (!mailbox_keys_match(&session->public_keys, session->secret_keys)) {
+		refuse_login(session, "[SYS/TEMP] The keys of the mailbox are damaged",
+			"the secret keys do not belong to the mailbox");
+	} else if (!directory_lock_maildrop(session->service->directory, &session->mailbox)) {
+		refuse_login(session, "[IN-USE] Another session has this mailbox", "in use");
+	} else {
+		session->has_maildrop = true;
+		read_list(session);
+	}
+}
+
+/* On the loop. */
+static void take_hash(struct loop_task *task)
+{
+	struct pop3_session *session = list_entry(task, struct pop3_session, hash_task);
+
+	secret_free(session->hash.phrase);
+	session->hash.phrase = NULL;
+	session->secret_keys = session->hash.secret_keys;
+	if (!end_waiting(session))
+		return;
+	if (session->secret_keys)
+		open_mailbox(session);
+	else if (session->hash.error.kind == ERROR_DENIED)
+		refuse_login(session, wrong_login, "wrong mailbox or password");
+	else
+		refuse_login(session, "[SYS/TEMP] The password cannot be checked now",
+			session->hash.error.text);
+	conn_kick(session->conn);
+}
+
+static void on_hash(struct hash_request *request)
+{
+	struct pop3_session *session = request->context;
+
+	loop_post(session->loop, &session->hash_task);
+}
+
+/* A mailbox id, or its address at any domain. An unknown one is hashed like a known one. */
+static void find_mailbox(struct pop3_session *session, struct bytes user)
+{
+	struct hash_request *hash = &session->hash;
+	struct bytes local_part = bytes_head(user, bytes_find(user, '@'));
+
+	hash->wrap_size = 0;
+	if (!mailbox_id_parse(local_part, &session->mailbox))
+		return;
+	mailbox_id_text(&session->mailbox, session->mailbox_text);
+	hash->mailbox = session->mailbox;
+	directory_password_wrap(
+		session->service->directory, &session->mailbox, hash->wrap, &hash->wrap_size);
+}
+
+static void on_login(struct pop3_session *session, const struct pop3_event *event)
+{
+	struct hash_request *hash = &session->hash;
+
+	find_mailbox(session, event->user);
+	hash->phrase_size = event->password.size;
+	hash->phrase = secret_new(event->password.size ? event->password.size : 1);
+	if (!hash->phrase) {
+		refuse_login(
+			session, "[SYS/TEMP] Too many logins at once", "no secret memory left");
+		return;
+	}
+	if (event->password.size)
+		memcpy(hash->phrase, event->password.data, event->password.size);
+	snprintf(hash->client, sizeof hash->client, "%s", session->peer.host);
+	hash->done = on_hash;
+	hash->context = session;
+	session->hash_task.run = take_hash;
+	if (hashing_submit(session->service->hashing, hash)) {
+		begin_waiting(session);
+		return;
+	}
+	secret_free(hash->phrase);
+	hash->phrase = NULL;
+	refuse_login(session, "[SYS/TEMP] Too many logins at once", "the hashing queue is full");
+}
+
+/* ---- sending a message ---- */
+
+static void raise_damaged(struct pop3_session *session, const struct error *why)
+{
+	char id[96], text[512];
+
+	snprintf(id, sizeof id, "damaged-message %s", session->mailbox_text);
+	snprintf(text, sizeof text, "A message in the mailbox %s does not open: %.300s",
+		session->mailbox_text, why->text);
+	problems_raise(session->service->problems, clock_wall_us(), PROBLEM_ERROR, id, text,
+		"Check the disk, and restore the data folder from a backup if there is one.");
+}
+
+static void collection_failed(struct pop3_session *session, const struct error *why)
+{
+	log_event(LOG_ERROR, "pop3.not-sent", "mailbox=%s why=\"%s\"", session->mailbox_text,
+		why->text);
+	if (why->kind == ERROR_CORRUPT)
+		raise_damaged(session, why);
+	collection_free(&session->collection);
+	if (session->has_begun)
+		conn_abort(session->conn, "a message could not be read to its end");
+	else if (why->kind == ERROR_CORRUPT)
+		pop3_server_refuse(session->core, "[SYS/PERM] The message is damaged");
+	else
+		pop3_server_refuse(session->core, "[SYS/TEMP] The message cannot be read now");
+}
+
+/* On the loop: a piece is there, or none ever will be. */
+static void on_piece(void *context, const struct error *why)
+{
+	struct pop3_session *session = context;
+	bool wanted_by_core = session->has_begun;
+
+	if (!end_waiting(session))
+		return;
+	if (why) {
+		collection_failed(session, why);
+	} else if (wanted_by_core) {
+		session->is_lent = true;
+		pop3_server_lend(session->core, collection_piece(session->collection));
+	} else {
+		/* Only now is it known that the message opens. */
+		session->has_begun = true;
+		pop3_server_begin(session->core);
+	}
+	if (session->conn)
+		conn_kick(session->conn);
+}
+
+static void fetch_piece(struct pop3_session *session)
+{
+	session->is_lent = false;
+	begin_waiting(session);
+	collection_fetch(session->collection, on_piece, session);
+}
+
+static void on_retrieve(struct pop3_session *session, const struct pop3_event *event)
+{
+	struct error error;
+
+	/* A TOP may have ended before its message. */
+	collection_free(&session->collection);
+	session->has_begun = false;
+	session->collection = collection_new(session->service->store, session->loop,
+		&session->mailbox, &session->list.messages[event->index], &session->public_keys,
+		session->secret_keys, &error);
+	if (session->collection)
+		fetch_piece(session);
+	else
+		collection_failed(session, &error);
+}
+
+static void on_body_wanted(struct pop3_session *session)
+{
+	if (!session->is_lent && collection_piece(session->collection).size) {
+		session->is_lent = true;
+		pop3_server_lend(session->core, collection_piece(session->collection));
+	} else if (collection_is_finished(session->collection)) {
+		pop3_server_end(session->core);
+		collection_free(&session->collection);
+	} else {
+		fetch_piece(session);
+	}
+}
+
+/* ---- the update at the end ---- */
+
+/* On the loop. */
+static void take_removal(struct loop_task *task)
+{
+	struct pop3_session *session = list_entry(task, struct pop3_session, removal_task);
+	struct store_removal *removal = &session->removal;
+
+	if (removal->ok) {
+		log_event(LOG_INFO, "pop3.collected", "peer=%s mailbox=%s messages=%zu",
+			session->peer.host, session->mailbox_text, removal->message_count);
+		notices_note(session->service->notices, NOTICE_MAILBOXES);
+		for (size_t i = 0; i < removal->message_count; i++) {
+			char promise[64] = "deleted ";
+
+			id_text(&session->removed[i].id, promise + strlen(promise));
+			file_watch_promise(promise);
+		}
+	} else {
+		log_event(LOG_ERROR, "pop3.not-deleted", "mailbox=%s why=\"%s\"",
+			session->mailbox_text, removal->error.text);
+	}
+	if (!end_waiting(session))
+		return;
+	if (removal->ok)
+		pop3_server_accept(session->core);
+	else
+		pop3_server_refuse(session->core, "[SYS/TEMP] The messages could not be deleted");
+	conn_kick(session->conn);
+}
+
+static void on_removed(struct store_removal *removal)
+{
+	struct pop3_session *session = removal->context;
+
+	loop_post(session->loop, &session->removal_task);
+}
+
+static void on_update(struct pop3_session *session)
+{
+	size_t count = 0;
+
+	session->removed = malloc((session->list.message_count + 1) * sizeof *session->removed);
+	if (!session->removed) {
+		pop3_server_refuse(session->core, "[SYS/TEMP] The messages could not be deleted");
+		return;
+	}
+	for (size_t i = 0; i < session->list.message_count; i++) {
+		if (session->messages[i].is_deleted)
+			session->removed[count++] = session->list.messages[i];
+	}
+	if (!count) {
+		pop3_server_accept(session->core);
+		return;
+	}
+	session->removal = (struct store_removal){
+		.mailbox = session->mailbox,
+		.messages = session->removed,
+		.message_count = count,
+		.collected_us = clock_wall_us(),
+		.done = on_removed,
+		.context = session,
+	};
+	session->removal_task.run = take_removal;
+	begin_waiting(session);
+	store_removal_submit(session->service->store, &session->removal);
+}
+
+/* ---- the connection ---- */
+
+static void handle(struct pop3_session *session, const struct pop3_event *event)
+{
+	switch (event->kind) {
+	case POP3_EVENT_STLS:
+		conn_start_tls(session->conn);
+		break;
+	case POP3_EVENT_LOGIN:
+		on_login(session, event);
+		break;
+	case POP3_EVENT_RETRIEVE:
+		on_retrieve(session, event);
+		break;
+	case POP3_EVENT_BODY_WANTED:
+		on_body_wanted(session);
+		break;
+	case POP3_EVENT_UPDATE:
+		on_update(session);
+		break;
+	case POP3_EVENT_CLOSE:
+		conn_finish(session->conn);
+		break;
+	}
+}
+
+static void handle_events(struct pop3_session *session)
+{
+	struct pop3_event event;
+
+	while (session->conn && pop3_server_next_event(session->core, &event))
+		handle(session, &event);
+}
+
+static void conn_opened(void *context)
+{
+	struct pop3_session *session = context;
+
+	if (!session->implicit_tls && conn_is_tls(session->conn))
+		pop3_server_tls_started(session->core);
+	conn_set_idle_limit(session->conn, session->settings.pop3_timeout_ms);
+}
+
+static size_t conn_input(void *context, struct bytes in)
+{
+	struct pop3_session *session = context;
+	size_t total = 0, used;
+
+	do {
+		used = pop3_server_feed(session->core, bytes_skip(in, total));
+		total += used;
+		handle_events(session);
+	} while (used && total < in.size);
+	return total;
+}
+
+/* Fills the space across events: a small message, its end and the next reply leave in one write. */
+static size_t conn_output(void *context, uint8_t *space, size_t capacity)
+{
+	struct pop3_session *session = context;
+	size_t total = 0, size;
+
+	do {
+		size = pop3_server_pull(session->core, space + total, capacity - total);
+		total += size;
+		handle_events(session);
+	} while (size && total < capacity);
+	return total;
+}
+
+static void conn_ends(void *context, enum conn_end reason)
+{
+	struct pop3_session *session = context;
+
+	pop3_server_shut_down(session->core, reason == CONN_IDLE
+						     ? "[SYS/TEMP] Idle for too long"
+						     : "[SYS/TEMP] The gateway is stopping");
+	handle_events(session);
+}
+
+static void conn_closed(void *context, const struct error *why)
+{
+	struct pop3_session *session = context;
+
+	if (why)
+		log_event(LOG_DEBUG, "pop3.closed", "peer=%s why=\"%s\"", session->peer.host,
+			why->text);
+	session->conn = NULL;
+	free_when_done(session);
+}
+
+static const struct conn_handler handler = { conn_opened, conn_input, conn_output, conn_ends,
+	conn_closed };
+
+static struct pop3_session *session_new(struct service *service, struct loop *loop,
+	const struct socket_address *peer, bool implicit_tls)
+{
+	struct pop3_session *session = calloc(1, sizeof *session);
+	struct pop3_server_options options = { .tls = implicit_tls };
+	void *memory = session ? secret_new(pop3_server_size()) : NULL;
+
+	if (!memory) {
+		free(session);
+		return NULL;
+	}
+	session->service = service;
+	session->loop = loop;
+	session->peer = *peer;
+	session->implicit_tls = implicit_tls;
+	service_settings(service, &session->settings);
+	options.hostname = session->settings.hostname;
+	options.max_errors = session->settings.max_errors;
+	session->core = pop3_server_init(memory, &options);
+	atomic_fetch_add(&service->session_count, 1);
+	return session;
+}
+
+void pop3_service_start(struct service *service, struct loop *loop, socket_handle socket,
+	const struct socket_address *peer, bool implicit_tls)
+{
+	struct pop3_session *session = session_new(service, loop, peer, implicit_tls);
+	struct conn_options options = { .tls = service->tls, .implicit_tls = implicit_tls };
+	struct error error;
+
+	if (!session) {
+		log_event(LOG_ERROR, "pop3.refused", "peer=%s why=\"no memory for a session\"",
+			peer->host);
+		socket_close(socket);
+		return;
+	}
+	options.handshake_limit_ms = session->settings.tls_timeout_ms;
+	session->conn = conn_accept(loop, socket, &options, &handler, session, &error);
+	if (session->conn)
+		return;
+	log_event(LOG_ERROR, "pop3.refused", "peer=%s why=\"%s\"", peer->host, error.text);
+	free_when_done(session);
+}

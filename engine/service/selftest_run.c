@@ -1,0 +1,70 @@
+/* selftest_run.c -- from a blocking caller to a session on a loop and back. */
+#include "selftest_run_internal.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+static void begin(void *context)
+{
+	struct selftest_run *run = context;
+	const struct selftest_target *target = run->target;
+	struct conn_options options = {
+		.tls = target->tls,
+		.implicit_tls = target->implicit_tls,
+		.handshake_limit_ms = SELFTEST_LIMIT_MS,
+		.server_name = target->server_name,
+	};
+	struct error error;
+
+	run->conn = conn_connect(
+		target->loop, &target->address, &options, run->handler, run->session, &error);
+	if (run->conn)
+		conn_set_idle_limit(run->conn, SELFTEST_LIMIT_MS);
+	else
+		selftest_run_closed(run, &error);
+}
+
+void selftest_run_closed(struct selftest_run *run, const struct error *why)
+{
+	mutex_lock(run->mutex);
+	if (!run->ok && why && run->failure.kind == ERROR_NONE)
+		run->failure = *why;
+	run->is_done = true;
+	condition_signal(run->changed);
+	mutex_unlock(run->mutex);
+}
+
+void selftest_run_fail(struct selftest_run *run, const char *format, ...)
+{
+	char text[sizeof run->failure.text];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof text, format, args);
+	va_end(args);
+	if (run->failure.kind == ERROR_NONE)
+		error_set(&run->failure, ERROR_STATE, "%s", text);
+	conn_abort(run->conn, text);
+}
+
+bool selftest_run_session(struct selftest_run *run, const struct selftest_target *target,
+	const struct conn_handler *handler, void *session, struct error *error)
+{
+	*run = (struct selftest_run){ .target = target, .handler = handler, .session = session };
+	run->mutex = mutex_new(error);
+	run->changed = condition_new(error);
+	if (run->mutex && run->changed) {
+		loop_call(target->loop, begin, run);
+		mutex_lock(run->mutex);
+		while (!run->is_done)
+			condition_wait(run->changed, run->mutex);
+		mutex_unlock(run->mutex);
+		if (!run->ok && run->failure.kind != ERROR_NONE)
+			*error = run->failure;
+		else if (!run->ok)
+			error_set(error, ERROR_STATE, "the connection ended early");
+	}
+	mutex_free(&run->mutex);
+	condition_free(&run->changed);
+	return run->ok;
+}

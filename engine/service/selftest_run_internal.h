@@ -1,0 +1,28 @@
+/* selftest_run_internal.h -- waiting on the calling thread for a client session that runs on a loop. */
+#ifndef LG_SERVICE_SELFTEST_RUN_INTERNAL_H
+#define LG_SERVICE_SELFTEST_RUN_INTERNAL_H
+
+#include "platform/thread.h"
+#include "selftest_internal.h"
+
+struct selftest_run {
+	struct conn *conn;
+	const struct selftest_target *target;
+	const struct conn_handler *handler;
+	void *session;
+	struct mutex *mutex;
+	struct condition *changed;
+	bool is_done;
+	bool ok;	      /* the session reached its goal */
+	struct error failure; /* why not */
+};
+
+/* Connects, runs the session and returns when its connection is gone. */
+bool selftest_run_session(struct selftest_run *run, const struct selftest_target *target,
+	const struct conn_handler *handler, void *session, struct error *error);
+/* From the session's on_closed: the last thing it does. */
+void selftest_run_closed(struct selftest_run *run, const struct error *why);
+/* What the server said or did ends the test. */
+void selftest_run_fail(struct selftest_run *run, const char *format, ...) PRINTF_LIKE(2, 3);
+
+#endif
