@@ -243,6 +243,11 @@ struct local_server *local_server_start(struct loop *loop, const char *path,
 	server->pipe.data = server;
 	file_remove(path, NULL);
 	code = uv_pipe_bind(&server->pipe, path);
+	/* Nobody can have connected yet: nothing listens. */
+	if (!code && !file_make_private(path, error)) {
+		uv_close((uv_handle_t *)&server->pipe, free_unused);
+		return NULL;
+	}
 	if (!code)
 		code = uv_listen((uv_stream_t *)&server->pipe, 16, on_connection);
 	if (code) {

@@ -58,6 +58,16 @@ static int open_flags(enum file_mode mode)
 	return O_RDONLY | O_CLOEXEC;
 }
 
+/* The umask may have taken rights from the owner, and a file that is replaced may give some to others. */
+static bool make_private(int descriptor)
+{
+	struct stat facts;
+
+	if (fstat(descriptor, &facts) != 0)
+		return false;
+	return (facts.st_mode & 0677) == 0600 || fchmod(descriptor, 0600) == 0;
+}
+
 struct file *file_open(const char *path, enum file_mode mode, struct error *error)
 {
 	struct file *file = calloc(1, sizeof *file);
@@ -70,7 +80,7 @@ struct file *file_open(const char *path, enum file_mode mode, struct error *erro
 	file->descriptor = -1;
 	if (mode == FILE_READ || allowed(FILE_OP_OPEN, path, NULL))
 		file->descriptor = open(path, open_flags(mode), 0600);
-	if (file->descriptor < 0) {
+	if (file->descriptor < 0 || (mode != FILE_READ && !make_private(file->descriptor))) {
 		error_set_os(error, errno, "opening %s", path);
 		file_close(&file);
 		return NULL;
@@ -177,6 +187,12 @@ bool file_exists(const char *path)
 	return access(path, F_OK) == 0;
 }
 
+bool file_make_private(const char *path, struct error *error)
+{
+	return chmod(path, 0600) == 0 ||
+	       error_set_os(error, errno, "closing %s to other users", path);
+}
+
 bool file_load(const char *path, struct buf *out, struct error *error)
 {
 	struct file *file = file_open(path, FILE_READ, error);
@@ -225,24 +241,34 @@ bool file_save(const char *path, struct bytes content, struct error *error)
 		return false;
 	ok = file_write(file, content, error) && file_sync(file, error);
 	file_close(&file);
-	if (ok)
-		ok = file_rename(temporary, path, error) && folder_sync(folder, error);
-	else
+	ok = ok && file_rename(temporary, path, error);
+	/* It may hold a key. */
+	if (!ok)
 		file_remove(temporary, NULL);
-	return ok;
+	return ok && folder_sync(folder, error);
+}
+
+static bool is_folder(const struct stat *facts, const char *path, struct error *error)
+{
+	return S_ISDIR(facts->st_mode) ||
+	       error_set(error, ERROR_EXISTS, "%s exists and is not a folder", path);
 }
 
 static bool make_folder(const char *path, struct error *error)
 {
 	struct stat facts;
+	bool is_made;
 
-	if (stat(path, &facts) == 0) {
-		if (S_ISDIR(facts.st_mode))
-			return true;
-		return error_set(error, ERROR_EXISTS, "%s exists and is not a folder", path);
-	}
-	if (!allowed(FILE_OP_FOLDER_CREATE, path, NULL) ||
-		(mkdir(path, 0700) != 0 && errno != EEXIST))
+	if (stat(path, &facts) == 0)
+		return is_folder(&facts, path, error);
+	if (!allowed(FILE_OP_FOLDER_CREATE, path, NULL))
+		return error_set_os(error, errno, "creating the folder %s", path);
+	is_made = mkdir(path, 0700) == 0;
+	/* Somebody else may just have made it; a link that leads nowhere is in the way for good. */
+	if (!is_made && errno == EEXIST && stat(path, &facts) == 0)
+		return is_folder(&facts, path, error);
+	/* The umask may have taken rights from the owner. */
+	if (!is_made || chmod(path, 0700) != 0)
 		return error_set_os(error, errno, "creating the folder %s", path);
 	happened(FILE_OP_FOLDER_CREATE, path, NULL, 0, nothing);
 	return true;

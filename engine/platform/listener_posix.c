@@ -132,8 +132,12 @@ static void accept_thread(void *context)
 		polled[i] = (struct pollfd){ (int)acceptor->listeners[i].socket, POLLIN, 0 };
 	polled[acceptor->count] = (struct pollfd){ acceptor->wake[0], POLLIN, 0 };
 	for (;;) {
-		if (poll(polled, acceptor->count + 1, -1) < 0)
+		if (poll(polled, acceptor->count + 1, -1) < 0) {
+			/* Out of memory passes; asking again at once would only burn time. */
+			if (errno != EINTR)
+				poll(NULL, 0, PAUSE_MS);
 			continue;
+		}
 		if (polled[acceptor->count].revents)
 			return;
 		for (size_t i = 0; i < acceptor->count; i++) {

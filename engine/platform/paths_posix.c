@@ -66,6 +66,12 @@ static uint64_t hash_text(const char *text)
 	return hash;
 }
 
+static bool too_long(struct error *error)
+{
+	return error_set(error, ERROR_INVALID,
+		"the path of the control socket is too long; set XDG_RUNTIME_DIR to a shorter one");
+}
+
 /* A folder that only this user may enter. In /tmp somebody else could have made it first. */
 static bool own_folder(const char *path, bool create, struct error *error)
 {
@@ -99,13 +105,13 @@ bool path_control_socket(
 	else
 		length = snprintf(
 			folder, sizeof folder, "/tmp/lettergate-%lu", (unsigned long)geteuid());
-	if (length < 0 || (size_t)length >= sizeof folder || !own_folder(folder, create, error))
+	if (length < 0 || (size_t)length >= sizeof folder)
+		return too_long(error);
+	if (!own_folder(folder, create, error))
 		return false;
 	length = snprintf(path, PATH_SIZE, "%s/%016llx.sock", folder,
 		(unsigned long long)hash_text(canonical));
 	if (length < 0 || (size_t)length >= sizeof((struct sockaddr_un *)NULL)->sun_path)
-		return error_set(error, ERROR_INVALID,
-			"the path of the control socket is too long; set XDG_RUNTIME_DIR to a "
-			"shorter one");
+		return too_long(error);
 	return true;
 }

@@ -111,7 +111,7 @@ bool directory_put(
 	struct mailbox_public_keys keys;
 	struct entry *entry;
 	struct error why;
-	size_t place;
+	size_t place = 0;
 	bool is_sound;
 
 	memcpy(keys.identity, mailbox->identity_key, sizeof keys.identity);

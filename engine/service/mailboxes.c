@@ -173,10 +173,11 @@ bool mailboxes_set_status(const struct mailboxes *mailboxes, const struct id *ma
 bool mailboxes_delete(
 	const struct mailboxes *mailboxes, const struct id *mailbox, struct error *error)
 {
+	struct store_mailbox_counts counts;
 	struct store_mailbox found;
 	char id[MAILBOX_ID_TEXT_SIZE];
 
-	if (!store_mailbox_get(mailboxes->store, mailbox, &found, NULL, error))
+	if (!store_mailbox_get(mailboxes->store, mailbox, &found, &counts, error))
 		return false;
 	if (!found.is_temporary && found.status != STORE_MAILBOX_SUSPENDED)
 		return error_set(error, ERROR_STATE,

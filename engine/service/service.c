@@ -18,3 +18,13 @@ void service_settings(struct service *service, struct service_settings *settings
 	settings->max_sessions = (size_t)config->limits_sessions;
 	mutex_unlock(service->mutex);
 }
+
+struct tls_context *service_tls(struct service *service)
+{
+	struct tls_context *tls;
+
+	mutex_lock(service->mutex);
+	tls = service->tls;
+	mutex_unlock(service->mutex);
+	return tls;
+}

@@ -28,6 +28,7 @@ bool file_sync(struct file *file, struct error *error);
 bool file_rename(const char *from, const char *to, struct error *error); /* replaces */
 bool file_remove(const char *path, struct error *error);		 /* ERROR_NOT_FOUND too */
 bool file_exists(const char *path);
+bool file_make_private(const char *path, struct error *error); /* for this user alone (0600) */
 /* Whole small files. Writing goes by a temporary file, a sync, a rename and a folder sync, so that a
  * crash leaves the old or the new content. */
 bool file_load(const char *path, struct buf *out, struct error *error);

@@ -21,9 +21,9 @@ struct service {
 	struct problems *problems;
 	struct notices *notices;
 	struct hashing *hashing;
-	struct tls_context *tls;
 	struct mutex *mutex;
-	struct config config;		 /* under the mutex */
+	struct tls_context *tls; /* under the mutex; what it replaces lives on with its sessions */
+	struct config config;	 /* under the mutex */
 	char hostname[CONFIG_HOST_SIZE]; /* under the mutex; never empty */
 	atomic_size_t session_count;
 };
@@ -39,6 +39,9 @@ struct service_settings {
 	uint64_t tls_timeout_ms;
 	size_t max_sessions;
 };
+
+/* For a new session. Stays valid for the gateway's life. */
+struct tls_context *service_tls(struct service *service);
 
 void service_settings(struct service *service, struct service_settings *settings);
 

@@ -1,0 +1,42 @@
+/* method_internal.h -- a row of the method table with its handler. Handlers run on control threads. */
+#ifndef LG_CONTROL_METHOD_INTERNAL_H
+#define LG_CONTROL_METHOD_INTERNAL_H
+
+#include <jansson.h>
+
+#include "control/control.h"
+#include "control/method.h"
+
+/* Returns a new value, or NULL with *error. The parameters were checked against the row: the required ones
+ * are there, each has its type, and there are no others. */
+typedef json_t *method_run(struct control_engine *engine, json_t *params, struct error *error);
+
+struct method {
+	struct method_facts facts;
+	method_run *run;
+};
+
+const struct method *method_find(const char *name);
+bool method_check_params(const struct method *method, json_t *params, struct error *error);
+
+/* The string value of a parameter, or NULL when it was not given. */
+const char *method_text(json_t *params, const char *name);
+bool method_flag(json_t *params, const char *name);
+/* The parameter "id" as a mailbox id. */
+bool method_mailbox(json_t *params, struct id *mailbox, struct error *error);
+/* "2026-11-24T04:08:06Z", or JSON null for 0. */
+json_t *method_time(int64_t time_us);
+/* Turns "no memory" into an error: what json_pack() gives out passes through here. */
+json_t *method_result(json_t *value, struct error *error);
+
+method_run method_status, method_methods;
+method_run method_settings_list, method_settings_get, method_settings_set;
+method_run method_mailbox_create, method_mailbox_list, method_mailbox_show, method_mailbox_suspend,
+	method_mailbox_resume, method_mailbox_delete;
+method_run method_certificate_show;
+method_run method_selftest;
+
+/* The rows of mailbox.list, for status. */
+json_t *method_mailbox_rows(struct control_engine *engine, struct error *error);
+
+#endif

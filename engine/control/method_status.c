@@ -1,0 +1,72 @@
+/* method_status.c -- the state of the gateway in one value. */
+#include "method_internal.h"
+
+#include <stdlib.h>
+
+#include "platform/clock.h"
+
+static json_t *listener_rows(const struct reception *reception)
+{
+	json_t *rows = json_array();
+
+	for (size_t i = 0; i < reception_listener_count(reception); i++) {
+		const struct reception_listener *listener = reception_listener_at(reception, i);
+
+		json_array_append_new(rows,
+			json_pack("{s:s, s:s, s:i, s:s}", "service",
+				reception_kind_name(listener->kind), "address",
+				listener->address.host, "port", (int)listener->address.port, "tls",
+				reception_kind_is_implicit_tls(listener->kind) ? "implicit"
+									       : "starttls"));
+	}
+	return rows;
+}
+
+static json_t *problem_rows(struct problems *problems, bool *has_error)
+{
+	static const char *const severities[] = {
+		[PROBLEM_WARNING] = "warning",
+		[PROBLEM_ERROR] = "critical",
+	};
+	struct problem *list = malloc(PROBLEMS_MAX * sizeof *list);
+	size_t count = list ? problems_list(problems, list, PROBLEMS_MAX) : 0;
+	json_t *rows = list ? json_array() : NULL;
+
+	for (size_t i = 0; i < count; i++) {
+		*has_error = *has_error || list[i].severity == PROBLEM_ERROR;
+		json_array_append_new(
+			rows, json_pack("{s:s, s:s, s:s, s:s, s:o}", "id", list[i].id, "severity",
+				      severities[list[i].severity], "text", list[i].text, "remedy",
+				      list[i].remedy, "since", method_time(list[i].since_us)));
+	}
+	free(list);
+	return rows;
+}
+
+json_t *method_status(struct control_engine *engine, json_t *params, struct error *error)
+{
+	struct store_figures figures;
+	bool has_error = false;
+	json_t *problems, *mailboxes;
+	int64_t uptime_s = (clock_monotonic_us() - engine->started_us) / 1000000;
+	const char *state;
+
+	(void)params;
+	if (!store_figures(engine->service->store, &figures, error))
+		return NULL;
+	mailboxes = method_mailbox_rows(engine, error);
+	if (!mailboxes)
+		return NULL;
+	problems = problem_rows(engine->service->problems, &has_error);
+	if (has_error)
+		state = "attention";
+	else
+		state = json_array_size(problems) ? "warning" : "running";
+	return method_result(
+		json_pack("{s:s, s:s, s:I, s:o, s:o, s:[], s:{s:I, s:I}, s:o}", "state", state,
+			"version", LETTERGATE_VERSION, "uptime_s", (json_int_t)uptime_s,
+			"listeners", listener_rows(engine->reception), "mailboxes", mailboxes,
+			"accounts", "storage", "used_bytes", (json_int_t)figures.used_bytes,
+			"free_bytes", (json_int_t)figures.free_bytes, "problems", problems),
+		error);
+}

@@ -1,0 +1,194 @@
+/* host.c -- builds the engine from the ground up and takes it down in reverse. The order is the point: nothing
+ * listens before the store is open and the keys are loaded; nothing is closed that something above still
+ * uses. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "crypto/secret.h"
+#include "host_internal.h"
+#include "platform/clock.h"
+#include "platform/file.h"
+#include "platform/paths.h"
+#include "platform/process.h"
+
+enum {
+	SECRET_SLAB_BYTES = 1024 * 1024,
+	/* Sessions are told to end; what is stuck after that is cut. */
+	SESSION_GRACE_MS = 3000,
+	/* Descriptors beyond those of sessions: listeners, database, bodies, loops. */
+	SPARE_FILES = 256,
+};
+
+static void on_store_trouble(void *context, const struct error *trouble)
+{
+	struct host *host = context;
+
+	if (trouble->kind == ERROR_NONE)
+		problems_resolve(host->service.problems, "store");
+	else
+		problems_raise(host->service.problems, clock_wall_us(), PROBLEM_ERROR, "store",
+			trouble->text,
+			"Senders are asked to try again later, so no mail is lost. Look at the "
+			"disk.");
+}
+
+static bool prepare_folder(
+	struct host *host, const struct gateway_options *options, struct error *error)
+{
+	struct control_engine *engine = &host->engine;
+	char path[PATH_SIZE];
+
+	if (options->data_folder) {
+		if (!bytes_copy_text(bytes_of(options->data_folder), path, sizeof path))
+			return error_set(
+				error, ERROR_INVALID, "the path of the data folder is too long");
+	} else if (!path_default_data(path, error)) {
+		return false;
+	}
+	if (!folder_create(path, error) || !path_canonical(path, engine->data_folder, error) ||
+		!path_join(engine->data_folder, "tls", engine->tls_folder, error) ||
+		!path_join(engine->tls_folder, "authority.crt", engine->authority_file, error) ||
+		!path_join(engine->data_folder, "lock", path, error))
+		return false;
+	host->lock = instance_lock_take(path, error);
+	return host->lock != NULL;
+}
+
+static void check_memory(struct host *host)
+{
+	if (!secret_is_locked())
+		problems_raise(host->service.problems, clock_wall_us(), PROBLEM_WARNING,
+			"memory-lock",
+			"The memory that holds keys could not be locked: it may be written to the "
+			"swap "
+			"space.",
+			"Raise the limit of locked memory (ulimit -l) to at least 2 MiB, or "
+			"encrypt the "
+			"swap space.");
+}
+
+static bool open_store(struct host *host, struct error *error)
+{
+	struct service *service = &host->service;
+	struct store_options options = {
+		.folder = host->engine.data_folder,
+		.on_trouble = on_store_trouble,
+		.context = host,
+	};
+
+	service->mutex = mutex_new(error);
+	service->notices = service->mutex ? notices_new(error) : NULL;
+	service->problems = service->notices ? problems_new(service->notices, error) : NULL;
+	service->directory = service->problems ? directory_new(service->problems, error) : NULL;
+	if (!service->directory)
+		return false;
+	check_memory(host);
+	service->store = store_open(&options, error);
+	if (!service->store)
+		return false;
+	host->engine.mailboxes =
+		(struct mailboxes){ service->store, service->directory, service->notices };
+	return mailboxes_load(&host->engine.mailboxes, error);
+}
+
+static bool start_loops(struct host *host, struct error *error)
+{
+	size_t wanted = (size_t)host->service.config.workers;
+
+	if (!wanted)
+		wanted = thread_core_count();
+	if (wanted > WORKERS_MAX)
+		wanted = WORKERS_MAX;
+	for (; host->loop_count < wanted; host->loop_count++) {
+		host->loops[host->loop_count] = loop_start("worker", error);
+		if (!host->loops[host->loop_count])
+			return false;
+	}
+	host->engine.worker = host->loops[0];
+	return true;
+}
+
+static void raise_file_limit(struct host *host)
+{
+	uint64_t wanted = 2 * host->service.config.limits_sessions + SPARE_FILES;
+	uint64_t got = 0;
+	struct error error;
+
+	if (process_raise_file_limit(wanted, &got, &error) && got >= wanted)
+		return;
+	problems_raise(host->service.problems, clock_wall_us(), PROBLEM_WARNING, "open-files",
+		"The limit of open files is lower than the number of sessions needs.",
+		"Raise it (ulimit -n, or LimitNOFILE= of the service), or lower limits.sessions.");
+}
+
+static bool start_services(struct host *host, struct error *error)
+{
+	char socket_path[PATH_SIZE];
+
+	host->service.hashing = hashing_start(error);
+	if (!host->service.hashing || !start_loops(host, error))
+		return false;
+	raise_file_limit(host);
+	host->engine.reception = reception_open(&host->service, &host->service.config, error);
+	if (!host->engine.reception)
+		return false;
+	host->engine.service = &host->service;
+	host->engine.started_us = clock_monotonic_us();
+	host->control = control_start(&host->engine, error);
+	return host->control && host_certificates_start(host, error) &&
+	       path_control_socket(host->engine.data_folder, true, socket_path, error) &&
+	       control_serve(host->control, socket_path, error) &&
+	       reception_start(host->engine.reception, host->loops, host->loop_count, error);
+}
+
+struct host *host_open(const struct gateway_options *options, struct error *error)
+{
+	struct host *host = calloc(1, sizeof *host);
+
+	if (!host) {
+		error_set_memory(error);
+		return NULL;
+	}
+	if (process_harden(false, error) && prepare_folder(host, options, error) &&
+		secret_start(SECRET_SLAB_BYTES, error) && open_store(host, error) &&
+		host_settings_load(host, options, error) && host_certificates_load(host, error) &&
+		start_services(host, error)) {
+		log_event(LOG_INFO, "gateway.started", "version=%s data=\"%s\" workers=%zu",
+			LETTERGATE_VERSION, host->engine.data_folder, host->loop_count);
+		return host;
+	}
+	host_close(&host);
+	return NULL;
+}
+
+void host_close(struct host **host)
+{
+	struct host *closed = *host;
+	struct service *service;
+
+	if (!closed)
+		return;
+	service = &closed->service;
+	/* The listeners' list is shown by methods: they end before it goes. */
+	control_stop(&closed->control);
+	reception_close(&closed->engine.reception);
+	for (size_t i = 0; i < closed->loop_count; i++)
+		loop_stop(&closed->loops[i], SESSION_GRACE_MS);
+	hashing_stop(&service->hashing);
+	if (service->mutex)
+		host_certificates_stop(closed);
+	store_close(&service->store);
+	directory_free(&service->directory);
+	problems_free(&service->problems);
+	notices_free(&service->notices);
+	tls_context_free(&service->tls);
+	for (size_t i = 0; i < closed->old_context_count; i++)
+		tls_context_free(&closed->old_contexts[i]);
+	mutex_free(&service->mutex);
+	instance_lock_release(&closed->lock);
+	log_event(LOG_INFO, "gateway.ended", "data=\"%s\"", closed->engine.data_folder);
+	free(closed);
+	*host = NULL;
+}
