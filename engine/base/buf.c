@@ -119,6 +119,7 @@ const char *buf_text(struct buf *buf)
 
 	if (!buf_reserve(buf, 1, &space))
 		return NULL;
+	assert(space);
 	*space = '\0';
 	return (const char *)buf->data;
 }
