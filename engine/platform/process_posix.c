@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -66,14 +68,15 @@ void process_wait_for_stop(void)
 uint64_t process_resident_bytes(void)
 {
 	FILE *file = fopen("/proc/self/statm", "re");
-	unsigned long long total = 0, resident = 0;
-	int fields;
+	char line[256] = "";
+	const char *resident;
 
 	if (!file)
 		return 0;
-	fields = fscanf(file, "%llu %llu", &total, &resident);
+	/* "total resident shared ...", in pages (proc(5)). */
+	resident = fgets(line, sizeof line, file) ? strchr(line, ' ') : NULL;
 	fclose(file);
-	return fields == 2 ? (uint64_t)resident * (uint64_t)sysconf(_SC_PAGESIZE) : 0;
+	return resident ? strtoull(resident, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE) : 0;
 }
 
 uint64_t process_id(void)

@@ -1,0 +1,9 @@
+foreach(name file thread_queue instance_lock paths process listener host socket)
+	unit_test(${name} platform base)
+	target_sources(test_${name} PRIVATE test_platform_fixture.c)
+	set_tests_properties(unit.${name} PROPERTIES TIMEOUT 120)
+endforeach()
+# Addresses as POSIX has them.
+foreach(name listener socket)
+	target_include_directories(test_${name} PRIVATE ${PROJECT_SOURCE_DIR}/engine/platform)
+endforeach()

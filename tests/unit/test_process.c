@@ -1,0 +1,158 @@
+/* test_process.c -- what a process does about itself, each in a child that is thrown away. A child says
+ * by its exit status which check failed. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "platform/process.h"
+#include "platform/thread.h"
+#include "test_platform_fixture.h"
+
+static int harden(void *context)
+{
+	const bool *not_dumpable = context;
+	struct rlimit limit = { 4096, 4096 };
+	int sockets[2];
+
+	setrlimit(RLIMIT_CORE, &limit);
+	prctl(PR_SET_DUMPABLE, 1);
+	if (!process_harden(*not_dumpable, NULL))
+		return 1;
+	if (getrlimit(RLIMIT_CORE, &limit) != 0 || limit.rlim_cur != 0 || limit.rlim_max != 0)
+		return 2;
+	if (prctl(PR_GET_DUMPABLE) != !*not_dumpable)
+		return 3;
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, sockets) != 0 || close(sockets[1]) != 0)
+		return 4;
+	/* By default the signal would end the child here. */
+	return write(sockets[0], "x", 1) == -1 ? 0 : 5;
+}
+
+static void test_harden(void **state)
+{
+	bool yes = true, no = false;
+
+	(void)state;
+	assert_int_equal(child_run(harden, &yes), 0);
+	assert_int_equal(child_run(harden, &no), 0);
+}
+
+struct limit_row {
+	rlim_t soft, hard;
+	uint64_t wanted, got;
+};
+
+static int raise_limit(void *context)
+{
+	const struct limit_row *row = context;
+	struct rlimit limit = { row->soft, row->hard };
+	uint64_t got = 0;
+
+	if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return 1;
+	if (!process_raise_file_limit(row->wanted, &got, NULL) || got != row->got)
+		return 2;
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur != row->got)
+		return 3;
+	return limit.rlim_max == row->hard ? 0 : 4;
+}
+
+static void test_file_limit(void **state)
+{
+	static struct limit_row rows[] = {
+		{ 64, 256, 128, 128 },
+		{ 64, 256, 256, 256 },
+		{ 64, 256, 100000, 256 }, /* as far as it goes */
+		{ 64, 256, 10, 64 },	  /* never lowered */
+		{ 64, 64, 65, 64 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+		assert_int_equal(child_run(raise_limit, &rows[i]), 0);
+}
+
+static void send_later(void *context)
+{
+	sleep_ms(50);
+	kill(getpid(), *(const int *)context);
+}
+
+static int wait_for_stop(void *context)
+{
+	struct thread *thread;
+
+	alarm(20);
+	if (!process_block_stop_signals(NULL))
+		return 1;
+	thread = thread_start("sender", send_later, context, NULL);
+	if (!thread)
+		return 2;
+	process_wait_for_stop();
+	thread_join(&thread);
+	return 0;
+}
+
+/* One that came before the wait is not lost. */
+static int stopped_before(void *context)
+{
+	alarm(20);
+	if (!process_block_stop_signals(NULL))
+		return 1;
+	kill(getpid(), *(const int *)context);
+	process_wait_for_stop();
+	return 0;
+}
+
+static void test_stop_signals(void **state)
+{
+	static int signals[] = { SIGINT, SIGTERM, SIGHUP };
+	static int other = SIGUSR1;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++) {
+		assert_int_equal(child_run(wait_for_stop, &signals[i]), 0);
+		assert_int_equal(child_run(stopped_before, &signals[i]), 0);
+	}
+	assert_int_equal(child_run(stopped_before, &other), 128 + SIGUSR1);
+}
+
+static void test_facts(void **state)
+{
+	enum { BLOCK = 32 * 1024 * 1024 };
+	uint64_t before = process_resident_bytes(), with_block;
+	volatile char *block = malloc(BLOCK);
+
+	(void)state;
+	assert_non_null(block);
+	for (size_t i = 0; i < BLOCK; i += 1024)
+		block[i] = 1;
+	with_block = process_resident_bytes();
+	assert_true(before > 0);
+	assert_true(with_block >= before + BLOCK * 9 / 10);
+	free((void *)(uintptr_t)block);
+	assert_int_equal(process_id(), getpid());
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_harden),
+		cmocka_unit_test(test_file_limit),
+		cmocka_unit_test(test_stop_signals),
+		cmocka_unit_test(test_facts),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
