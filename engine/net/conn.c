@@ -58,6 +58,7 @@ struct conn {
 	bool writes_want_read; /* TLS needs input before it can write */
 	bool reads_want_write;
 	bool finish_wanted;
+	bool close_waits; /* close_notify waits for the socket to become writable */
 	bool has_failed;
 	struct buf kept;    /* input that the session has not taken */
 	struct buf pending; /* output that the socket has not taken */
@@ -117,7 +118,18 @@ void conn_abort(struct conn *conn, const char *why)
 	fail(conn, &error);
 }
 
+/* A kick from inside of on_end() takes effect behind it, like one from any other callback. */
+static void end_session(struct conn *conn, enum conn_end reason)
+{
+	conn->is_pumping = true;
+	conn->handler->on_end(conn->session, reason);
+	conn->is_pumping = false;
+	pump(conn);
+}
+
 /* ---- time ---- */
+
+static void restart_timer(struct conn *conn);
 
 static void on_timer(uv_timer_t *timer)
 {
@@ -126,6 +138,8 @@ static void on_timer(uv_timer_t *timer)
 	switch (conn->state) {
 	case STARTING:
 	case CONNECTING:
+		conn_abort(conn, "no answer within the time limit");
+		break;
 	case HANDSHAKE:
 		conn_abort(conn, "no TLS handshake within the time limit");
 		break;
@@ -134,10 +148,13 @@ static void on_timer(uv_timer_t *timer)
 			conn_abort(conn, "the peer does not read");
 			break;
 		}
-		conn->handler->on_end(conn->session, CONN_IDLE);
-		pump(conn);
+		/* A session that is busy now is asked again. */
+		restart_timer(conn);
+		end_session(conn, CONN_IDLE);
 		break;
 	case FINISHING:
+		conn_abort(conn, "the peer does not read");
+		break;
 	case LINGERING:
 		close_now(conn);
 		break;
@@ -162,7 +179,8 @@ static void restart_timer(struct conn *conn)
 
 static void note_progress(struct conn *conn)
 {
-	if (conn->state == OPEN && (conn->idle_limit_ms || conn->finish_wanted))
+	if (conn->state == FINISHING ||
+		(conn->state == OPEN && (conn->idle_limit_ms || conn->finish_wanted)))
 		restart_timer(conn);
 }
 
@@ -239,7 +257,8 @@ static bool write_out(struct conn *conn, struct bytes bytes, size_t *written, bo
 	return false;
 }
 
-/* Sends what waits and what the session has. Returns whether everything is out. */
+/* Sends what waits, then one piece of what the session has: a peer that reads as fast as we write must
+ * not keep the loop. Returns whether everything is out. */
 static bool flush(struct conn *conn)
 {
 	uint8_t *scratch = loop_scratch(conn->loop);
@@ -254,20 +273,17 @@ static bool flush(struct conn *conn)
 			return false;
 		buf_wipe(&conn->pending);
 	}
-	while (conn->state == OPEN || conn->state == FINISHING) {
-		size = conn->handler->on_output(conn->session, scratch, LOOP_SCRATCH_SIZE);
-		if (!size)
-			return true;
-		if (conn->state == CLOSED ||
-			!write_out(conn, bytes_make(scratch, size), &written, &all))
-			return false;
-		if (!all) {
-			if (!buf_append(
-				    &conn->pending, bytes_make(scratch + written, size - written)))
-				conn_abort(conn, "out of memory");
-			return false;
-		}
-	}
+	size = conn->handler->on_output(conn->session, scratch, LOOP_SCRATCH_SIZE);
+	if (conn->state == CLOSED)
+		return false;
+	if (!size)
+		return true;
+	if (!write_out(conn, bytes_make(scratch, size), &written, &all))
+		return false;
+	if (all)
+		conn->pump_again = true;
+	else if (!buf_append(&conn->pending, bytes_make(scratch + written, size - written)))
+		conn_abort(conn, "out of memory");
 	return false;
 }
 
@@ -410,10 +426,11 @@ static void step_open(struct conn *conn)
 
 static void step_finishing(struct conn *conn)
 {
-	if (!flush(conn))
+	if (!conn->close_waits && !flush(conn))
 		return;
-	if (conn->tls)
-		tls_send_close(conn->tls);
+	conn->close_waits = conn->tls && !tls_send_close(conn->tls);
+	if (conn->close_waits)
+		return;
 	socket_end_writing(conn->socket);
 	conn->state = LINGERING;
 	conn->pump_again = true;
@@ -456,7 +473,7 @@ static void arm(struct conn *conn)
 		break;
 	case OPEN:
 	case FINISHING:
-		if (conn->pending.size && !conn->writes_want_read)
+		if (conn->close_waits || (conn->pending.size && !conn->writes_want_read))
 			events = UV_WRITABLE;
 		else if (conn->pending.size)
 			events = UV_READABLE;
@@ -531,12 +548,18 @@ static void pump(struct conn *conn)
 	conn->pump_again = true;
 	if (conn->is_pumping)
 		return;
+	/* Kicked from a callback of another connection, which looks at the scratch buffer. */
+	if (!loop_take_scratch(conn->loop)) {
+		resume_soon(conn);
+		return;
+	}
 	conn->is_pumping = true;
 	while (conn->pump_again && conn->state != CLOSED && rounds++ < ROUNDS_MAX) {
 		conn->pump_again = false;
 		step(conn);
 	}
 	conn->is_pumping = false;
+	loop_give_scratch(conn->loop);
 	arm(conn);
 	if (conn->pump_again && conn->state != CLOSED)
 		resume_soon(conn);
@@ -547,8 +570,10 @@ static void on_poll(uv_poll_t *poll, int status, int events)
 	struct conn *conn = poll->data;
 
 	(void)events;
-	/* An error condition shows in the next read, write or connect result with its reason. */
-	(void)status;
+	/* An error condition shows in the next read, write or connect result with its reason. libuv
+	 * disarms the handle on it. */
+	if (status < 0)
+		conn->events = 0;
 	conn->is_connected = true;
 	pump(conn);
 }
@@ -559,9 +584,8 @@ static void member_stopping(struct loop_member *member)
 {
 	struct conn *conn = list_entry(member, struct conn, member);
 
-	if (conn->state == OPEN) {
-		conn->handler->on_end(conn->session, CONN_STOPPING);
-		pump(conn);
+	if (conn->state == OPEN && !conn->finish_wanted) {
+		end_session(conn, CONN_STOPPING);
 	} else if (conn->state == STARTING || conn->state == CONNECTING ||
 		   conn->state == HANDSHAKE) {
 		conn_abort(conn, "the gateway is stopping");

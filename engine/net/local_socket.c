@@ -32,6 +32,7 @@ struct local_conn {
 struct write_request {
 	uv_write_t request;
 	struct local_conn *conn;
+	size_t size;
 	uint8_t line[];
 };
 
@@ -79,12 +80,14 @@ static void offer_frames(struct local_conn *conn)
 	while (!conn->is_closing && (length = bytes_find(rest, '\n')) < rest.size) {
 		struct bytes line = bytes_head(rest, length);
 
+		if (length > LOCAL_FRAME_MAX)
+			break;
 		rest = bytes_skip(rest, length + 1);
 		if (line.size)
 			conn->handler->on_frame(conn->session, line);
 	}
 	buf_consume(&conn->input, conn->input.size - rest.size);
-	/* What stays is an unfinished line; a drained buffer is given back. */
+	/* What stays is an unfinished line, or one that is too long; a drained buffer is given back. */
 	if (!conn->input.size)
 		buf_wipe(&conn->input);
 	else if (conn->input.size > LOCAL_FRAME_MAX)
@@ -144,6 +147,8 @@ static void on_written(uv_write_t *request, int status)
 	struct write_request *write = (struct write_request *)request;
 	struct local_conn *conn = write->conn;
 
+	/* A password or a recovery code may have been in it. */
+	memory_wipe(write->line, write->size);
 	free(write);
 	if (status < 0)
 		fail(conn, ERROR_IO, uv_strerror(status));
@@ -169,6 +174,7 @@ bool local_conn_send(struct local_conn *conn, struct bytes line)
 	if (!write)
 		return false;
 	write->conn = conn;
+	write->size = line.size;
 	memcpy(write->line, line.data, line.size);
 	write->line[line.size] = '\n';
 	space = uv_buf_init((char *)write->line, (unsigned)(line.size + 1));
@@ -264,6 +270,18 @@ struct local_server *local_server_start(struct loop *loop, const char *path,
 
 /* ---- client ---- */
 
+static void connect_failed(struct local_conn *conn, int status)
+{
+	bool is_denied = status == UV_EACCES || status == UV_EPERM;
+
+	conn->has_failed = true;
+	error_set(&conn->why, is_denied ? ERROR_DENIED : ERROR_NOT_FOUND, "%s (%s)",
+		is_denied ? "this user may not talk to the gateway that runs there"
+			  : "no gateway answers there",
+		uv_strerror(status));
+	local_conn_close(conn);
+}
+
 static void on_connect(uv_connect_t *request, int status)
 {
 	struct local_conn *conn = list_entry(request, struct local_conn, connecting);
@@ -271,10 +289,7 @@ static void on_connect(uv_connect_t *request, int status)
 	if (conn->is_closing)
 		return;
 	if (status < 0) {
-		conn->has_failed = true;
-		error_set(&conn->why, ERROR_NOT_FOUND, "no gateway answers there (%s)",
-			uv_strerror(status));
-		local_conn_close(conn);
+		connect_failed(conn, status);
 		return;
 	}
 	conn->handler->on_connected(conn->session, conn);

@@ -22,6 +22,7 @@ struct loop {
 	struct list tasks; /* under the mutex */
 	struct mutex *call_mutex;
 	struct condition *call_done;
+	size_t callers; /* inside of loop_call(), under call_mutex */
 	struct list members;
 	atomic_size_t member_count;
 	size_t holds;
@@ -29,6 +30,8 @@ struct loop {
 	uint64_t grace_ms;
 	bool is_stopping;
 	bool is_closing;
+	bool is_running_tasks;
+	bool scratch_is_taken;
 	uint8_t *scratch;
 };
 
@@ -42,9 +45,34 @@ uint8_t *loop_scratch(struct loop *loop)
 	return loop->scratch;
 }
 
+bool loop_take_scratch(struct loop *loop)
+{
+	bool is_mine = !loop->scratch_is_taken;
+
+	loop->scratch_is_taken = true;
+	return is_mine;
+}
+
+void loop_give_scratch(struct loop *loop)
+{
+	loop->scratch_is_taken = false;
+}
+
+static bool has_tasks(struct loop *loop)
+{
+	bool has;
+
+	mutex_lock(loop->mutex);
+	has = !list_is_empty(&loop->tasks);
+	mutex_unlock(loop->mutex);
+	return has;
+}
+
+/* A task may have posted another one, which must not be lost: run_tasks() asks again at its end. */
 static void close_when_empty(struct loop *loop)
 {
-	if (!loop->is_stopping || loop->is_closing || loop->holds || !list_is_empty(&loop->members))
+	if (!loop->is_stopping || loop->is_closing || loop->holds ||
+		!list_is_empty(&loop->members) || loop->is_running_tasks || has_tasks(loop))
 		return;
 	loop->is_closing = true;
 	uv_close((uv_handle_t *)&loop->wake, NULL);
@@ -95,11 +123,14 @@ static void run_tasks(uv_async_t *wake)
 	while ((link = list_take_first(&loop->tasks)))
 		list_append(&taken, link);
 	mutex_unlock(loop->mutex);
+	loop->is_running_tasks = true;
 	while ((link = list_take_first(&taken))) {
 		struct loop_task *task = list_entry(link, struct loop_task, link);
 
 		task->run(task);
 	}
+	loop->is_running_tasks = false;
+	close_when_empty(loop);
 }
 
 void loop_post(struct loop *loop, struct loop_task *task)
@@ -142,11 +173,23 @@ void loop_call(struct loop *loop, void (*run)(void *context), void *context)
 		.changed = loop->call_done,
 	};
 
-	loop_post(loop, &call.task);
 	mutex_lock(call.mutex);
+	loop->callers++;
+	loop_post(loop, &call.task);
 	while (!call.is_done)
 		condition_wait(call.changed, call.mutex);
+	if (--loop->callers == 0)
+		condition_broadcast(call.changed);
 	mutex_unlock(call.mutex);
+}
+
+/* The call may have been the loop's last work: whoever waited for it is still on the way out. */
+static void wait_for_callers(struct loop *loop)
+{
+	mutex_lock(loop->call_mutex);
+	while (loop->callers)
+		condition_wait(loop->call_done, loop->call_mutex);
+	mutex_unlock(loop->call_mutex);
 }
 
 static void close_members(uv_timer_t *grace)
@@ -249,6 +292,7 @@ void loop_stop(struct loop **loop, uint64_t grace_ms)
 	(*loop)->grace_ms = grace_ms;
 	loop_post(*loop, &(*loop)->stop_task);
 	thread_join(&(*loop)->thread);
+	wait_for_callers(*loop);
 	loop_free(*loop);
 	*loop = NULL;
 }

@@ -18,6 +18,9 @@ struct loop_member {
 uv_loop_t *loop_uv(struct loop *loop);
 /* One read buffer for all connections of the loop: valid within one callback. */
 uint8_t *loop_scratch(struct loop *loop);
+/* Taken while sessions look at what is in it. False: somebody further up the stack has it. */
+bool loop_take_scratch(struct loop *loop);
+void loop_give_scratch(struct loop *loop);
 void loop_add_member(struct loop *loop, struct loop_member *member);
 void loop_remove_member(struct loop *loop, struct loop_member *member);
 

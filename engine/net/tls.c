@@ -228,14 +228,18 @@ bool tls_has_pending(const struct tls_session *session)
 	return !session->is_broken && !session->is_drained && SSL_has_pending(session->ssl) == 1;
 }
 
-void tls_send_close(struct tls_session *session)
+bool tls_send_close(struct tls_session *session)
 {
+	int code;
+
 	/* SSL_shutdown() must not be called in a handshake or after a fatal error. */
-	if (!session->is_broken && SSL_is_init_finished(session->ssl)) {
-		ERR_clear_error();
-		SSL_shutdown(session->ssl);
-		ERR_clear_error();
-	}
+	if (session->is_broken || !SSL_is_init_finished(session->ssl))
+		return true;
+	ERR_clear_error();
+	code = SSL_shutdown(session->ssl);
+	code = code < 0 ? SSL_get_error(session->ssl, code) : SSL_ERROR_NONE;
+	ERR_clear_error();
+	return code != SSL_ERROR_WANT_WRITE;
 }
 
 const char *tls_description(const struct tls_session *session)

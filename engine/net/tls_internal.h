@@ -36,7 +36,8 @@ enum tls_result tls_write(
  * true only until a read returned WANTS_READ, since the part of a record may stay behind. Whoever
  * reads until WANTS_READ needs not ask. */
 bool tls_has_pending(const struct tls_session *session);
-void tls_send_close(struct tls_session *session); /* close_notify, best effort */
+/* close_notify, best effort. False: the socket was full; call again when it is writable. */
+bool tls_send_close(struct tls_session *session);
 /* "TLSv1.3 TLS_AES_256_GCM_SHA384"; valid as long as the session. */
 const char *tls_description(const struct tls_session *session);
 

@@ -52,8 +52,8 @@ struct conn *conn_connect(struct loop *loop, const struct socket_address *addres
 	const struct conn_options *options, const struct conn_handler *handler, void *session,
 	struct error *error);
 
-/* The session's state changed outside of a callback: offers kept input and asks for output. Inside a
- * callback it is harmless. */
+/* The session's state changed outside of a callback: offers kept input and asks for output. From inside
+ * of a callback, of this or of another connection of the loop, it takes effect once that has returned. */
 void conn_kick(struct conn *conn);
 /* Both take effect in the running callback's round; outside of a callback conn_kick() comes after.
  *
@@ -67,7 +67,8 @@ void conn_finish(struct conn *conn);
 /* Closes at once. on_closed still comes later, with `why`. */
 void conn_abort(struct conn *conn, const char *why);
 
-/* on_end(CONN_IDLE) after so long without a byte in either direction; 0: none, the start. */
+/* on_end(CONN_IDLE) after so long without a byte in either direction, and again after as long when the
+ * session does not finish; 0: none, the start. */
 void conn_set_idle_limit(struct conn *conn, uint64_t limit_ms);
 
 bool conn_is_tls(const struct conn *conn);
