@@ -50,7 +50,7 @@ static const struct config_row rows[] = {
 	{ { "limits.sessions", CONFIG_COUNT, "1000", NULL, 1, 100000, true,
 		  N_("Connections served at once, all listeners together") },
 		FIELD(limits_sessions), NULL },
-	{ { "limits.recipients", CONFIG_COUNT, "10", NULL, 1, 1000, false,
+	{ { "limits.recipients", CONFIG_COUNT, "10", NULL, 1, 10, false,
 		  N_("Mailboxes that one message may be delivered to at once") },
 		FIELD(limits_recipients), NULL },
 	{ { "limits.errors", CONFIG_COUNT, "20", NULL, 1, 1000, false,

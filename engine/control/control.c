@@ -73,12 +73,10 @@ static void request_free(struct control_request *request)
 
 static void answer_text(control_answer *answer, void *context, json_t *result, json_t *problem)
 {
-	static const char no_memory[] = "{\"code\":-32000,\"message\":\"out of memory\","
-					"\"data\":{\"kind\":\"memory\"}}";
 	char *text = json_dumps(result ? result : problem, JSON_COMPACT | JSON_ENCODE_ANY);
 
 	if (!text)
-		answer(context, NULL, no_memory);
+		answer(context, NULL, JSON_RPC_NO_MEMORY);
 	else if (result)
 		answer(context, text, NULL);
 	else
@@ -97,24 +95,13 @@ static void on_direct_done(struct control_request *request, json_t *result, json
 	answer_text(answer, context, result, problem);
 }
 
-static bool fill(struct control_request *request, const char *method, const char *params,
-	struct error *error)
-{
-	json_error_t where;
-
-	if (!bytes_copy_text(bytes_of(method), request->rpc.method, sizeof request->rpc.method))
-		return error_set(error, ERROR_INVALID, "the name of the method is too long");
-	request->rpc.params =
-		params ? json_loads(params, JSON_REJECT_DUPLICATES, &where) : json_object();
-	return json_is_object(request->rpc.params) ||
-	       error_set(error, ERROR_INVALID, "the parameters are not a JSON object");
-}
-
 void control_call(struct control *control, const char *method, const char *params,
 	control_answer *answer, void *context)
 {
 	struct control_request *request = calloc(1, sizeof *request);
+	enum json_rpc_code code = JSON_RPC_FAILED;
 	struct error error;
+	json_t *values;
 
 	if (!request) {
 		answer_text(answer, context, NULL, NULL);
@@ -123,10 +110,14 @@ void control_call(struct control *control, const char *method, const char *param
 	request->done = on_direct_done;
 	request->answer = answer;
 	request->context = context;
-	if (fill(request, method, params, &error) && control_submit(control, request, &error))
-		return;
+	values = json_rpc_params(params, &code, &error);
+	if (values && json_rpc_fill(&request->rpc, method, values, &code, &error)) {
+		code = JSON_RPC_FAILED;
+		if (control_submit(control, request, &error))
+			return;
+	}
 	request_free(request);
-	answer_text(answer, context, NULL, json_rpc_problem(JSON_RPC_FAILED, &error));
+	answer_text(answer, context, NULL, json_rpc_problem(code, &error));
 }
 
 void control_subscribe(

@@ -36,18 +36,23 @@ struct call {
 	void *context;
 };
 
-static void answer_problem(struct call *call, const char *text)
+static void answer_problem(
+	control_answer *answer, void *context, enum json_rpc_code code, const struct error *error)
 {
-	struct error error;
-	json_t *problem;
-	char *json;
+	json_t *problem = json_rpc_problem(code, error);
+	char *json = json_dumps(problem, JSON_COMPACT);
 
-	error_set(&error, ERROR_CANCELLED, "%s", text);
-	problem = json_rpc_problem(JSON_RPC_FAILED, &error);
-	json = json_dumps(problem, JSON_COMPACT);
-	call->answer(call->context, NULL, json ? json : "{}");
+	answer(context, NULL, json ? json : JSON_RPC_NO_MEMORY);
 	json_memory_free_text(json);
 	json_decref(problem);
+}
+
+static void fail_call(struct call *call, enum error_kind kind, const char *why)
+{
+	struct error error;
+
+	error_set(&error, kind, "%s", why);
+	answer_problem(call->answer, call->context, JSON_RPC_FAILED, &error);
 }
 
 static void call_free(struct call *call)
@@ -88,7 +93,7 @@ static void answer(struct call *call, json_t *response)
 	char *text = json_dumps(result ? result : problem, JSON_COMPACT | JSON_ENCODE_ANY);
 
 	if (!text)
-		answer_problem(call, "the gateway's answer is empty");
+		fail_call(call, ERROR_IO, "the gateway's answer is empty");
 	else if (result)
 		call->answer(call->context, text, NULL);
 	else
@@ -122,21 +127,25 @@ static void on_frame(void *context, struct bytes line)
 
 static void fail_all(struct control_client *client, const char *why)
 {
-	struct list *link;
+	struct list *link, *following;
 
-	while ((link = list_take_first(&client->waiting))) {
+	list_for_each_safe (link, following, &client->waiting) {
 		struct call *call = list_entry(link, struct call, link);
 
-		answer_problem(call, why);
+		fail_call(call, ERROR_CANCELLED, why);
 		call_free(call);
 	}
+	list_init(&client->waiting);
 }
 
 static void decide(struct control_client *client, bool is_connected, const struct error *why)
 {
 	mutex_lock(client->mutex);
-	if (!client->is_decided && why)
+	/* It may end before the one that waits has seen that it was connected. */
+	if (!is_connected && why)
 		client->failure = *why;
+	else if (!is_connected)
+		error_set(&client->failure, ERROR_CANCELLED, "the gateway has ended");
 	client->is_decided = true;
 	client->is_connected = is_connected;
 	condition_signal(client->changed);
@@ -176,43 +185,66 @@ static void send_call(struct loop_task *task)
 {
 	struct call *call = list_entry(task, struct call, task);
 	struct control_client *client = call->client;
+	bool is_sent = false;
 	char *text;
 
 	call->id = ++client->next_id;
 	json_object_set_new(call->request, "id", json_integer(call->id));
 	text = json_dumps(call->request, JSON_COMPACT);
-	if (!client->conn) {
-		answer_problem(call, "the gateway has ended");
-		call_free(call);
-	} else if (!text || !local_conn_send(client->conn, bytes_of(text))) {
-		answer_problem(call, "the request could not be sent");
-		call_free(call);
-	} else {
+	if (!client->conn)
+		fail_call(call, ERROR_CANCELLED, "the gateway has ended");
+	else if (!text)
+		fail_call(call, ERROR_MEMORY, "out of memory");
+	else if (strlen(text) > LOCAL_FRAME_MAX)
+		fail_call(call, ERROR_INVALID, "the parameters are too long");
+	else if (!local_conn_send(client->conn, bytes_of(text)))
+		fail_call(call, ERROR_BUSY, "too many requests at once; try again");
+	else
+		is_sent = true;
+	if (is_sent)
 		list_append(&client->waiting, &call->link);
-	}
+	else
+		call_free(call);
 	json_memory_free_text(text);
+}
+
+/* The same check as in the gateway, so that what is no request is refused alike in both. */
+static struct call *call_new(
+	const char *method, const char *params, enum json_rpc_code *code, struct error *error)
+{
+	struct json_rpc_request rpc = { .id = NULL };
+	json_t *values = json_rpc_params(params, code, error);
+	struct call *call = NULL;
+
+	if (!values || !json_rpc_fill(&rpc, method, values, code, error))
+		return NULL;
+	call = calloc(1, sizeof *call);
+	if (call)
+		call->request = json_pack("{s:s, s:s, s:O}", "jsonrpc", "2.0", "method", rpc.method,
+			"params", rpc.params);
+	json_rpc_clear(&rpc);
+	if (call && call->request)
+		return call;
+	*code = JSON_RPC_FAILED;
+	error_set_memory(error);
+	free(call);
+	return NULL;
 }
 
 void control_client_call(struct control_client *client, const char *method, const char *params,
 	control_answer *answer_function, void *context)
 {
-	struct call *call = calloc(1, sizeof *call);
-	struct call refused = { .answer = answer_function, .context = context };
-	json_error_t where;
-	json_t *parameters =
-		params ? json_loads(params, JSON_REJECT_DUPLICATES, &where) : json_object();
+	enum json_rpc_code code = JSON_RPC_FAILED;
+	struct error error;
+	struct call *call = call_new(method, params, &code, &error);
 
-	if (!call || !json_is_object(parameters)) {
-		json_decref(parameters);
-		free(call);
-		answer_problem(&refused, "the parameters are not a JSON object");
+	if (!call) {
+		answer_problem(answer_function, context, code, &error);
 		return;
 	}
 	call->client = client;
 	call->answer = answer_function;
 	call->context = context;
-	call->request = json_pack(
-		"{s:s, s:s, s:o}", "jsonrpc", "2.0", "method", method, "params", parameters);
 	call->task.run = send_call;
 	loop_post(client->loop, &call->task);
 }

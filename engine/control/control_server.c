@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "control/json_memory.h"
 #include "control_internal.h"
+#include "method_internal.h"
 #include "net/local_socket.h"
 #include "net/timer.h"
 
@@ -61,16 +62,36 @@ static void send_text(struct session *session, const char *text)
 		local_conn_close(session->conn);
 }
 
-static void send_problem(
-	struct session *session, json_t *id, enum json_rpc_code code, const struct error *error)
+/* Takes `result` and `problem`. A reader of lines has a limit, too. */
+static char *response_text(json_t *id, json_t *result, json_t *problem)
 {
-	char *text = json_rpc_response(id, NULL, json_rpc_problem(code, error));
+	char *text = json_rpc_response(id, result, problem);
+	struct error error;
+
+	if (!text || strlen(text) <= LOCAL_FRAME_MAX)
+		return text;
+	json_memory_free_text(text);
+	error_set(&error, ERROR_FULL, "the answer is longer than a line may be (%d bytes)",
+		LOCAL_FRAME_MAX);
+	return json_rpc_response(id, NULL, json_rpc_problem(JSON_RPC_FAILED, &error));
+}
+
+static void send_response(struct session *session, json_t *id, json_t *result, json_t *problem)
+{
+	char *text = response_text(id, result, problem);
 
 	send_text(session, text);
 	json_memory_free_text(text);
 }
 
 /* ---- calls ---- */
+
+static void reply_free(struct reply *reply)
+{
+	json_memory_free_text(reply->text);
+	json_rpc_clear(&reply->request.rpc);
+	free(reply);
+}
 
 /* On the loop. */
 static void deliver_reply(struct loop_task *task)
@@ -79,10 +100,10 @@ static void deliver_reply(struct loop_task *task)
 	struct session *session = reply->session;
 	struct loop *loop = session->server->loop;
 
-	send_text(session, reply->text);
-	json_memory_free_text(reply->text);
-	json_rpc_clear(&reply->request.rpc);
-	free(reply);
+	/* Without an id it was a notification, which is not answered. */
+	if (reply->request.rpc.id)
+		send_text(session, reply->text);
+	reply_free(reply);
 	session->calls--;
 	session_free_when_done(session);
 	loop_release(loop);
@@ -93,48 +114,50 @@ static void on_done(struct control_request *request, json_t *result, json_t *pro
 {
 	struct reply *reply = list_entry(request, struct reply, request);
 
-	reply->text = json_rpc_response(request->rpc.id, result, problem);
+	reply->text = response_text(request->rpc.id, result, problem);
 	loop_post(reply->session->server->loop, &reply->task);
 }
 
-static void subscribe(struct session *session, json_t *id)
+/* Takes the request when it returns true. */
+static bool submit(struct session *session, struct json_rpc_request *rpc, struct error *error)
 {
-	char *text = json_rpc_response(id, json_pack("{s:b}", "subscribed", 1), NULL);
+	struct reply *reply;
 
-	session->is_subscribed = true;
-	send_text(session, text);
-	json_memory_free_text(text);
+	if (session->calls >= CALLS_MAX)
+		return error_set(error, ERROR_BUSY, "too many requests at once on this connection");
+	reply = calloc(1, sizeof *reply);
+	if (!reply)
+		return error_set_memory(error);
+	reply->session = session;
+	reply->task.run = deliver_reply;
+	reply->request.rpc = *rpc;
+	reply->request.done = on_done;
+	/* Before it is submitted: the answer may be there before this function has returned. */
+	session->calls++;
+	loop_hold(session->server->loop);
+	if (control_submit(session->server->control, &reply->request, error))
+		return true;
+	session->calls--;
+	loop_release(session->server->loop);
+	free(reply);
+	return false;
 }
 
-static void call(struct session *session, struct json_rpc_request *rpc)
+static void refuse(struct session *session, struct json_rpc_request *rpc, enum json_rpc_code code,
+	const struct error *error)
 {
-	struct reply *reply = calloc(1, sizeof *reply);
-	struct error error;
-	bool ok;
-
-	if (!reply)
-		ok = error_set_memory(&error);
-	else if (session->calls >= CALLS_MAX)
-		ok = error_set(&error, ERROR_BUSY, "too many requests at once on this connection");
-	else {
-		reply->session = session;
-		reply->task.run = deliver_reply;
-		reply->request.rpc = *rpc;
-		reply->request.done = on_done;
-		/* Before it is submitted: the answer may be there before this function has returned. */
-		session->calls++;
-		loop_hold(session->server->loop);
-		ok = control_submit(session->server->control, &reply->request, &error);
-		if (!ok) {
-			session->calls--;
-			loop_release(session->server->loop);
-		}
-	}
-	if (ok)
-		return;
-	send_problem(session, rpc->id, JSON_RPC_FAILED, &error);
+	/* What is no request has no id and is answered all the same; a notification is not. */
+	if (rpc->id || code != JSON_RPC_FAILED)
+		send_response(session, rpc->id, NULL, json_rpc_problem(code, error));
 	json_rpc_clear(rpc);
-	free(reply);
+}
+
+static void subscribe(struct session *session, struct json_rpc_request *rpc)
+{
+	session->is_subscribed = true;
+	if (rpc->id)
+		send_response(session, rpc->id, json_pack("{s:b}", "subscribed", 1), NULL);
+	json_rpc_clear(rpc);
 }
 
 static void on_frame(void *context, struct bytes line)
@@ -144,15 +167,12 @@ static void on_frame(void *context, struct bytes line)
 	enum json_rpc_code code;
 	struct error error;
 
-	if (!json_rpc_parse(line, &rpc, &code, &error)) {
-		send_problem(session, rpc.id, code, &error);
-		json_rpc_clear(&rpc);
-	} else if (strcmp(rpc.method, "subscribe") == 0) {
-		subscribe(session, rpc.id);
-		json_rpc_clear(&rpc);
-	} else {
-		call(session, &rpc);
-	}
+	if (!json_rpc_parse(line, &rpc, &code, &error))
+		refuse(session, &rpc, code, &error);
+	else if (strcmp(rpc.method, "subscribe") == 0)
+		subscribe(session, &rpc);
+	else if (!submit(session, &rpc, &error))
+		refuse(session, &rpc, JSON_RPC_FAILED, &error);
 }
 
 /* ---- sessions ---- */
@@ -219,7 +239,7 @@ static char *changed_text(uint32_t topics)
 
 	for (size_t i = 0; i < sizeof topic_names / sizeof topic_names[0]; i++) {
 		if (topics & topic_names[i].topic)
-			json_array_append_new(names, json_string(topic_names[i].name));
+			method_append(&names, json_string(topic_names[i].name));
 	}
 	notification = json_pack("{s:s, s:s, s:{s:o}}", "jsonrpc", "2.0", "method", "changed",
 		"params", "topics", names);
@@ -256,8 +276,11 @@ static void notify(void *context)
 	if (!topics)
 		return;
 	text = changed_text(topics);
-	if (!text)
+	if (!text) {
+		/* No memory: noted again, they are tried again. */
+		notices_note(server->notices, topics);
 		return;
+	}
 	notify_sessions(server, text);
 	mutex_lock(server->mutex);
 	if (server->on_notification)

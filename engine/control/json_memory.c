@@ -3,6 +3,8 @@
 
 #include <jansson.h>
 #include <stdalign.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdlib.h>
 
@@ -34,11 +36,21 @@ static void wiped_free(void *data)
 	free(block);
 }
 
+/* Several gateways and clients may start at once in one process; none may use JSON before it is set up. */
+static atomic_flag is_starting = ATOMIC_FLAG_INIT;
+static bool is_started;
+
 void json_memory_start(void)
 {
-	json_set_alloc_funcs(wiped_malloc, wiped_free);
-	/* Seeded from the system's randomness once, before threads could race for it. */
-	json_object_seed(0);
+	while (atomic_flag_test_and_set(&is_starting))
+		;
+	if (!is_started) {
+		json_set_alloc_funcs(wiped_malloc, wiped_free);
+		/* From the system's randomness. */
+		json_object_seed(0);
+		is_started = true;
+	}
+	atomic_flag_clear(&is_starting);
 }
 
 void json_memory_free_text(char *text)

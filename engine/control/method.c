@@ -156,6 +156,16 @@ bool method_mailbox(json_t *params, struct id *mailbox, struct error *error)
 		"\"%.60s\" is not a mailbox id: that is mbx- and 32 hex digits", text);
 }
 
+void method_append(json_t **rows, json_t *row)
+{
+	if (*rows && json_array_append_new(*rows, row) == 0)
+		return;
+	if (!*rows)
+		json_decref(row);
+	json_decref(*rows);
+	*rows = NULL;
+}
+
 json_t *method_result(json_t *value, struct error *error)
 {
 	if (!value)
@@ -176,13 +186,13 @@ json_t *method_methods(struct control_engine *engine, json_t *params, struct err
 		for (size_t j = 0; j < METHOD_PARAMETERS_MAX && facts->parameters[j].name; j++) {
 			const struct method_parameter *parameter = &facts->parameters[j];
 
-			json_array_append_new(parameters,
+			method_append(&parameters,
 				json_pack("{s:s, s:b, s:s}", "name", parameter->name, "required",
 					parameter->is_required, "help", parameter->help));
 		}
-		json_array_append_new(rows, json_pack("{s:s, s:s, s:s?, s:o}", "name", facts->name,
-						    "summary", facts->summary, "command",
-						    facts->command, "parameters", parameters));
+		method_append(&rows, json_pack("{s:s, s:s, s:s?, s:o}", "name", facts->name,
+					     "summary", facts->summary, "command", facts->command,
+					     "parameters", parameters));
 	}
 	return method_result(rows, error);
 }

@@ -42,13 +42,13 @@ json_t *method_certificate_show(struct control_engine *engine, json_t *params, s
 			json_decref(rows);
 			return NULL;
 		}
-		json_array_append_new(
-			rows, json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:o}", "certificate",
-				      certificates[i].name, "subject", facts.subject, "issuer",
-				      facts.issuer, "names", facts.names, "key", facts.key,
-				      "sha256", facts.sha256, "not_before",
-				      method_time(facts.not_before_s * 1000000), "not_after",
-				      method_time(facts.not_after_s * 1000000)));
+		method_append(
+			&rows, json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:o}", "certificate",
+				       certificates[i].name, "subject", facts.subject, "issuer",
+				       facts.issuer, "names", facts.names, "key", facts.key,
+				       "sha256", facts.sha256, "not_before",
+				       method_time(facts.not_before_s * 1000000), "not_after",
+				       method_time(facts.not_after_s * 1000000)));
 	}
 	return method_result(rows, error);
 }

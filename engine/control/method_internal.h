@@ -26,6 +26,9 @@ bool method_flag(json_t *params, const char *name);
 bool method_mailbox(json_t *params, struct id *mailbox, struct error *error);
 /* "2026-11-24T04:08:06Z", or JSON null for 0. */
 json_t *method_time(int64_t time_us);
+/* Appends a new value. When that fails, or `row` is NULL, *rows becomes NULL: no answer is better than one
+ * from which something is missing. */
+void method_append(json_t **rows, json_t *row);
 /* Turns "no memory" into an error: what json_pack() gives out passes through here. */
 json_t *method_result(json_t *value, struct error *error);
 

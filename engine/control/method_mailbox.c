@@ -49,7 +49,7 @@ static void add_row(void *context, const struct store_mailbox *mailbox,
 	struct listing *listing = context;
 
 	if (!mailbox->is_temporary)
-		json_array_append_new(listing->rows, mailbox_row(listing->engine, mailbox, counts));
+		method_append(&listing->rows, mailbox_row(listing->engine, mailbox, counts));
 }
 
 json_t *method_mailbox_rows(struct control_engine *engine, struct error *error)
@@ -61,7 +61,7 @@ json_t *method_mailbox_rows(struct control_engine *engine, struct error *error)
 		return NULL;
 	}
 	if (store_mailbox_each(engine->service->store, add_row, &listing, error))
-		return listing.rows;
+		return method_result(listing.rows, error);
 	json_decref(listing.rows);
 	return NULL;
 }

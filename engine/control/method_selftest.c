@@ -11,7 +11,7 @@ static json_t *step_row(const struct selftest_step *step)
 		step->text, "duration_ms", (json_int_t)step->duration_ms);
 }
 
-json_t *method_selftest(struct control_engine *engine, json_t *params, struct error *error)
+static json_t *run(struct control_engine *engine, struct error *error)
 {
 	struct selftest_report *report = malloc(sizeof *report);
 	struct service_settings settings;
@@ -24,17 +24,30 @@ json_t *method_selftest(struct control_engine *engine, json_t *params, struct er
 	};
 	json_t *result = NULL, *steps;
 
-	(void)params;
 	service_settings(engine->service, &settings);
 	if (!report) {
 		error_set_memory(error);
 	} else if (selftest_run(&options, report, error)) {
 		steps = json_array();
 		for (size_t i = 0; i < report->count; i++)
-			json_array_append_new(steps, step_row(&report->steps[i]));
+			method_append(&steps, step_row(&report->steps[i]));
 		result = method_result(
 			json_pack("{s:b, s:o}", "ok", report->ok, "steps", steps), error);
 	}
 	free(report);
+	return result;
+}
+
+json_t *method_selftest(struct control_engine *engine, json_t *params, struct error *error)
+{
+	json_t *result;
+
+	(void)params;
+	if (atomic_exchange(&engine->service->is_testing, true)) {
+		error_set(error, ERROR_BUSY, "a self-test is running already; wait for its result");
+		return NULL;
+	}
+	result = run(engine, error);
+	atomic_store(&engine->service->is_testing, false);
 	return result;
 }

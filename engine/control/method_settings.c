@@ -44,7 +44,7 @@ json_t *method_settings_list(struct control_engine *engine, json_t *params, stru
 			json_decref(rows);
 			return NULL;
 		}
-		json_array_append_new(rows, setting_row(option, text));
+		method_append(&rows, setting_row(option, text));
 	}
 	return method_result(rows, error);
 }
@@ -59,28 +59,40 @@ json_t *method_settings_get(struct control_engine *engine, json_t *params, struc
 	return method_result(setting_row(config_option_find(key), text), error);
 }
 
-json_t *method_settings_set(struct control_engine *engine, json_t *params, struct error *error)
+/* With service.changing held: nobody else writes the settings meanwhile. */
+static bool change(struct service *service, const char *key, const char *value,
+	char text[CONFIG_TEXT_SIZE], struct error *error)
 {
-	struct service *service = engine->service;
-	const char *key = method_text(params, "key");
-	const struct config_option *option;
-	char text[CONFIG_TEXT_SIZE];
 	struct config changed;
 	enum log_level level;
 
 	mutex_lock(service->mutex);
 	changed = service->config;
 	mutex_unlock(service->mutex);
-	if (!config_set(&changed, key, method_text(params, "value"), error) ||
-		!config_get(&changed, key, text, error) ||
+	if (!config_set(&changed, key, value, error) || !config_get(&changed, key, text, error) ||
 		!store_setting_set(service->store, key, text, error))
-		return NULL;
+		return false;
 	mutex_lock(service->mutex);
-	/* Again, and on what is there now: another setting may have changed meanwhile. */
-	config_set(&service->config, key, text, NULL);
+	service->config = changed;
 	mutex_unlock(service->mutex);
 	if (log_level_parse(changed.log_level, &level))
 		log_set_level(level);
+	return true;
+}
+
+json_t *method_settings_set(struct control_engine *engine, json_t *params, struct error *error)
+{
+	struct service *service = engine->service;
+	const char *key = method_text(params, "key");
+	const struct config_option *option;
+	char text[CONFIG_TEXT_SIZE];
+	bool ok;
+
+	mutex_lock(service->changing);
+	ok = change(service, key, method_text(params, "value"), text, error);
+	mutex_unlock(service->changing);
+	if (!ok)
+		return NULL;
 	log_event(LOG_INFO, "settings.changed", "key=%s value=\"%s\"", key, text);
 	notices_note(service->notices, NOTICE_SETTINGS);
 	option = config_option_find(key);

@@ -12,7 +12,7 @@ static json_t *listener_rows(const struct reception *reception)
 	for (size_t i = 0; i < reception_listener_count(reception); i++) {
 		const struct reception_listener *listener = reception_listener_at(reception, i);
 
-		json_array_append_new(rows,
+		method_append(&rows,
 			json_pack("{s:s, s:s, s:i, s:s}", "service",
 				reception_kind_name(listener->kind), "address",
 				listener->address.host, "port", (int)listener->address.port, "tls",
@@ -34,10 +34,10 @@ static json_t *problem_rows(struct problems *problems, bool *has_error)
 
 	for (size_t i = 0; i < count; i++) {
 		*has_error = *has_error || list[i].severity == PROBLEM_ERROR;
-		json_array_append_new(
-			rows, json_pack("{s:s, s:s, s:s, s:s, s:o}", "id", list[i].id, "severity",
-				      severities[list[i].severity], "text", list[i].text, "remedy",
-				      list[i].remedy, "since", method_time(list[i].since_us)));
+		method_append(
+			&rows, json_pack("{s:s, s:s, s:s, s:s, s:o}", "id", list[i].id, "severity",
+				       severities[list[i].severity], "text", list[i].text, "remedy",
+				       list[i].remedy, "since", method_time(list[i].since_us)));
 	}
 	free(list);
 	return rows;

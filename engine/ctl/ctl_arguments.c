@@ -7,6 +7,12 @@
 
 enum { LINE_MAX_BYTES = 1024 };
 
+/* --check changes the exit status alone, so the method knows nothing of it. */
+static bool takes_check(const struct method_facts *facts)
+{
+	return strcmp(facts->name, "status") == 0;
+}
+
 void ctl_print_help(FILE *stream)
 {
 	fputs("lettergatectl [--data DIR] [--json] COMMAND\n\nCommands:\n", stream);
@@ -21,7 +27,7 @@ void ctl_print_help(FILE *stream)
 			fprintf(stream, parameter[j].is_required ? " %s%s" : " [%s%s]",
 				parameter[j].command_name,
 				parameter[j].form == PARAMETER_OPTION ? " TEXT" : "");
-		if (strcmp(facts->name, "status") == 0)
+		if (takes_check(facts))
 			fputs(" [--check]", stream);
 		fprintf(stream, "\n      %s\n", facts->summary);
 	}
@@ -107,7 +113,7 @@ static bool take_word(
 		find_parameter(arguments->method, word, arguments->params);
 	json_t *value = NULL;
 
-	if (!parameter && arguments->method == method_at(0) && strcmp(word, "--check") == 0) {
+	if (!parameter && takes_check(arguments->method) && strcmp(word, "--check") == 0) {
 		arguments->check = true;
 		return true;
 	}

@@ -29,12 +29,13 @@ struct gateway *gateway_open(const struct gateway_options *options, struct gatew
 {
 	struct gateway *gateway = calloc(1, sizeof *gateway);
 	struct error why = { .kind = ERROR_MEMORY, .text = "out of memory" };
+	enum gateway_failure failure = GATEWAY_FAILED;
 
 	if (gateway)
-		gateway->host = host_open(options, &why);
+		gateway->host = host_open(options, &failure, &why);
 	if (gateway && gateway->host)
 		return gateway;
-	fill_error(error, why.kind == ERROR_BUSY ? GATEWAY_IN_USE : GATEWAY_FAILED, &why);
+	fill_error(error, failure, &why);
 	free(gateway);
 	return NULL;
 }

@@ -34,11 +34,12 @@ static void on_store_trouble(void *context, const struct error *trouble)
 			"disk.");
 }
 
-static bool prepare_folder(
-	struct host *host, const struct gateway_options *options, struct error *error)
+static bool prepare_folder(struct host *host, const struct gateway_options *options,
+	enum gateway_failure *failure, struct error *error)
 {
 	struct control_engine *engine = &host->engine;
 	char path[PATH_SIZE];
+	bool is_locked;
 
 	if (options->data_folder) {
 		if (!bytes_copy_text(bytes_of(options->data_folder), path, sizeof path))
@@ -53,7 +54,11 @@ static bool prepare_folder(
 		!path_join(engine->data_folder, "lock", path, error))
 		return false;
 	host->lock = instance_lock_take(path, error);
-	return host->lock != NULL;
+	is_locked = host->lock != NULL;
+	/* Nothing else that is busy means that a gateway runs there. */
+	if (!is_locked && error->kind == ERROR_BUSY)
+		*failure = GATEWAY_IN_USE;
+	return is_locked;
 }
 
 static void check_memory(struct host *host)
@@ -79,7 +84,8 @@ static bool open_store(struct host *host, struct error *error)
 	};
 
 	service->mutex = mutex_new(error);
-	service->notices = service->mutex ? notices_new(error) : NULL;
+	service->changing = mutex_new(error);
+	service->notices = service->mutex && service->changing ? notices_new(error) : NULL;
 	service->problems = service->notices ? problems_new(service->notices, error) : NULL;
 	service->directory = service->problems ? directory_new(service->problems, error) : NULL;
 	if (!service->directory)
@@ -88,8 +94,8 @@ static bool open_store(struct host *host, struct error *error)
 	service->store = store_open(&options, error);
 	if (!service->store)
 		return false;
-	host->engine.mailboxes =
-		(struct mailboxes){ service->store, service->directory, service->notices };
+	host->engine.mailboxes = (struct mailboxes){ service->store, service->directory,
+		service->notices, service->changing };
 	return mailboxes_load(&host->engine.mailboxes, error);
 }
 
@@ -143,15 +149,17 @@ static bool start_services(struct host *host, struct error *error)
 	       reception_start(host->engine.reception, host->loops, host->loop_count, error);
 }
 
-struct host *host_open(const struct gateway_options *options, struct error *error)
+struct host *host_open(
+	const struct gateway_options *options, enum gateway_failure *failure, struct error *error)
 {
 	struct host *host = calloc(1, sizeof *host);
 
+	*failure = GATEWAY_FAILED;
 	if (!host) {
 		error_set_memory(error);
 		return NULL;
 	}
-	if (process_harden(false, error) && prepare_folder(host, options, error) &&
+	if (process_harden(false, error) && prepare_folder(host, options, failure, error) &&
 		secret_start(SECRET_SLAB_BYTES, error) && open_store(host, error) &&
 		host_settings_load(host, options, error) && host_certificates_load(host, error) &&
 		start_services(host, error)) {
@@ -163,19 +171,39 @@ struct host *host_open(const struct gateway_options *options, struct error *erro
 	return NULL;
 }
 
+static void stop_loop(void *loop)
+{
+	loop_stop(loop, SESSION_GRACE_MS);
+}
+
+/* All at once: one after the other, each would wait for the stuck peers of its own. */
+static void stop_loops(struct host *host)
+{
+	struct thread *stopping[WORKERS_MAX] = { NULL };
+
+	for (size_t i = 0; i < host->loop_count; i++) {
+		stopping[i] = thread_start("stopping", stop_loop, &host->loops[i], NULL);
+		if (!stopping[i])
+			stop_loop(&host->loops[i]);
+	}
+	for (size_t i = 0; i < host->loop_count; i++)
+		thread_join(&stopping[i]);
+}
+
 void host_close(struct host **host)
 {
 	struct host *closed = *host;
 	struct service *service;
+	bool is_started;
 
 	if (!closed)
 		return;
 	service = &closed->service;
+	is_started = closed->control != NULL;
 	/* The listeners' list is shown by methods: they end before it goes. */
 	control_stop(&closed->control);
 	reception_close(&closed->engine.reception);
-	for (size_t i = 0; i < closed->loop_count; i++)
-		loop_stop(&closed->loops[i], SESSION_GRACE_MS);
+	stop_loops(closed);
 	hashing_stop(&service->hashing);
 	if (service->mutex)
 		host_certificates_stop(closed);
@@ -187,8 +215,10 @@ void host_close(struct host **host)
 	for (size_t i = 0; i < closed->old_context_count; i++)
 		tls_context_free(&closed->old_contexts[i]);
 	mutex_free(&service->mutex);
+	mutex_free(&service->changing);
 	instance_lock_release(&closed->lock);
-	log_event(LOG_INFO, "gateway.ended", "data=\"%s\"", closed->engine.data_folder);
+	if (is_started)
+		log_event(LOG_INFO, "gateway.ended", "data=\"%s\"", closed->engine.data_folder);
 	free(closed);
 	*host = NULL;
 }

@@ -82,7 +82,9 @@ static bool renew(struct host *host, struct error *error)
 	if (!certificate_renew(host->engine.tls_folder, &named.names, clock_wall_us() / 1000000,
 		    &renewed, error))
 		return false;
-	if (!renewed)
+	/* What could not be loaded the last time is still to be loaded. */
+	host->is_reload_due = host->is_reload_due || renewed;
+	if (!host->is_reload_due)
 		return true;
 	if (host->old_context_count == OLD_CONTEXTS_MAX)
 		return error_set(
@@ -94,6 +96,7 @@ static bool renew(struct host *host, struct error *error)
 	host->old_contexts[host->old_context_count++] = host->service.tls;
 	host->service.tls = renewed_context;
 	mutex_unlock(host->service.mutex);
+	host->is_reload_due = false;
 	log_event(LOG_INFO, "certificate.renewed", "folder=\"%s\"", host->engine.tls_folder);
 	notices_note(host->service.notices, NOTICE_CERTIFICATES);
 	return true;

@@ -22,9 +22,11 @@ struct host {
 	bool is_ending;			/* under service.mutex */
 	struct tls_context *old_contexts[OLD_CONTEXTS_MAX];
 	size_t old_context_count;
+	bool is_reload_due; /* a certificate was renewed and is not used yet; the keeper's own */
 };
 
-struct host *host_open(const struct gateway_options *options, struct error *error);
+struct host *host_open(
+	const struct gateway_options *options, enum gateway_failure *failure, struct error *error);
 void host_close(struct host **host);
 
 /* Fills service.config and service.hostname from the store and the overrides; on the first start chooses host

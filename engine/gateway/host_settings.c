@@ -88,7 +88,7 @@ static bool choose_port(struct host *host, size_t index, struct error *error)
 		port = default_ports[index].other_port;
 	if (!can_bind("127.0.0.1", port))
 		port = free_port();
-	snprintf(value, sizeof value, "127.0.0.1:%u%s", port, "");
+	snprintf(value, sizeof value, "127.0.0.1:%u", port);
 	if (can_bind("::1", port))
 		snprintf(value, sizeof value, "127.0.0.1:%u [::1]:%u", port, port);
 	log_event(LOG_INFO, "settings.chosen", "key=%s value=\"%s\"", key, value);

@@ -11,6 +11,12 @@
 #include "platform/clock.h"
 #include "platform/file_watch.h"
 
+enum {
+	/* The head, or what one write and the end can make of what the sealer held back. */
+	SEALED_MAX = SEAL_HEAD_MAX + 2 * (SEAL_CHUNK_SIZE + SEAL_CHUNK_OVERHEAD),
+	PROLOGUES_MAX = STORE_TARGETS_MAX * SEAL_PROLOGUE_MAX,
+};
+
 struct delivery {
 	struct service *service;
 	struct loop *loop;
@@ -26,13 +32,16 @@ struct delivery {
 	void *context;
 };
 
-void delivery_targets_add(struct delivery_targets *targets, const struct id *mailbox)
+bool delivery_targets_add(struct delivery_targets *targets, const struct id *mailbox)
 {
 	for (size_t i = 0; i < targets->count; i++) {
 		if (id_is_equal(&targets->mailbox[i], mailbox))
-			return;
+			return true;
 	}
+	if (targets->count == STORE_TARGETS_MAX)
+		return false;
 	targets->mailbox[targets->count++] = *mailbox;
+	return true;
 }
 
 /* The trace headers of one target; the id in them is the message's. */
@@ -68,16 +77,11 @@ static bool prepare_targets(struct delivery *delivery, const struct delivery_tar
 		struct store_delivery_target *target = &delivery->stored.targets[i];
 		size_t before = found->prologues.size;
 
-		/* It was active at RCPT; suspended in between, this last message still counts. */
-		switch (directory_find(
-			delivery->service->directory, &targets->mailbox[i], &found->keys[i])) {
-		case DIRECTORY_ACTIVE:
-		case DIRECTORY_SUSPENDED:
-			break;
-		case DIRECTORY_UNKNOWN:
-		case DIRECTORY_BROKEN:
-			return error_set(error, ERROR_STATE, "a mailbox went away meanwhile");
-		}
+		/* It was active at RCPT. The store would refuse it at the end, after all of the content. */
+		if (directory_find(delivery->service->directory, &targets->mailbox[i],
+			    &found->keys[i]) != DIRECTORY_ACTIVE)
+			return error_set(
+				error, ERROR_STATE, "a mailbox was suspended or deleted meanwhile");
 		target->mailbox = targets->mailbox[i];
 		target->message = random_id();
 		if (!append_prologue(trace, &target->mailbox, &target->message, settings.hostname,
@@ -133,8 +137,8 @@ struct delivery *delivery_begin(struct service *service, struct loop *loop,
 	}
 	delivery->service = service;
 	delivery->loop = loop;
-	buf_init(&delivery->sealed, SEAL_HEAD_MAX + 2 * (SEAL_CHUNK_SIZE + SEAL_CHUNK_OVERHEAD));
-	buf_init(&found.prologues, STORE_TARGETS_MAX * SEAL_PROLOGUE_MAX);
+	buf_init(&delivery->sealed, SEALED_MAX);
+	buf_init(&found.prologues, PROLOGUES_MAX);
 	delivery->stored.body = store_body_new(service->store, &body);
 	if (!delivery->stored.body)
 		error_set_memory(error);

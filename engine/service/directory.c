@@ -189,17 +189,15 @@ bool directory_password_wrap(struct directory *directory, const struct id *mailb
 	uint8_t wrap[STORE_WRAP_MAX], size_t *wrap_size)
 {
 	struct entry *entry;
-	bool is_usable;
 
 	mutex_lock(directory->mutex);
 	entry = find(directory, mailbox, NULL);
-	is_usable = entry && entry->state != DIRECTORY_BROKEN;
-	if (is_usable) {
+	if (entry) {
 		memcpy(wrap, entry->wrap, entry->wrap_size);
 		*wrap_size = entry->wrap_size;
 	}
 	mutex_unlock(directory->mutex);
-	return is_usable;
+	return entry != NULL;
 }
 
 bool directory_lock_maildrop(struct directory *directory, const struct id *mailbox)

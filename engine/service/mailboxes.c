@@ -6,36 +6,20 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/utf8.h"
 #include "crypto/secret.h"
 #include "platform/clock.h"
 
 enum { SHORTEST_PASSWORD = 12, LONGEST_PASSWORD = 128 };
 
-/* Well-formed enough to be shown: UTF-8 by its byte pattern (RFC 3629), nothing that steers a terminal. */
+/* Can be shown anywhere: UTF-8, and nothing that steers a terminal. */
 static bool is_plain_text(struct bytes text)
 {
-	size_t following = 0;
-
 	for (size_t i = 0; i < text.size; i++) {
-		uint8_t c = text.data[i];
-
-		if (following) {
-			if ((c & 0xc0) != 0x80)
-				return false;
-			following--;
-		} else if (c < ' ' || c == 127) {
+		if (text.data[i] < ' ' || text.data[i] == 127)
 			return false;
-		} else if (c >= 0xf0 && c < 0xf5) {
-			following = 3;
-		} else if (c >= 0xe0 && c < 0xf0) {
-			following = 2;
-		} else if (c >= 0xc2 && c < 0xe0) {
-			following = 1;
-		} else if (c >= 0x80) {
-			return false;
-		}
 	}
-	return following == 0;
+	return utf8_is_valid(text);
 }
 
 static bool check_texts(const struct mailbox_creation *creation, struct error *error)
@@ -45,11 +29,13 @@ static bool check_texts(const struct mailbox_creation *creation, struct error *e
 
 	if (!bytes_trim(name).size || name.size >= STORE_NAME_SIZE || !is_plain_text(name))
 		return error_set(error, ERROR_INVALID,
-			"the name of a mailbox has 1 to %d bytes and no control characters",
+			"the name of a mailbox has 1 to %d bytes of UTF-8, not only blanks, and no "
+			"control characters",
 			STORE_NAME_SIZE - 1);
 	if (description.size >= STORE_DESCRIPTION_SIZE || !is_plain_text(description))
 		return error_set(error, ERROR_INVALID,
-			"the description of a mailbox has up to %d bytes and no control characters",
+			"the description of a mailbox has up to %d bytes of UTF-8 and no control "
+			"characters",
 			STORE_DESCRIPTION_SIZE - 1);
 	return true;
 }
@@ -158,10 +144,15 @@ bool mailboxes_set_status(const struct mailboxes *mailboxes, const struct id *ma
 	enum store_mailbox_status status, struct error *error)
 {
 	char id[MAILBOX_ID_TEXT_SIZE];
+	bool ok;
 
-	if (!store_mailbox_set_status(mailboxes->store, mailbox, status, error))
+	mutex_lock(mailboxes->changing);
+	ok = store_mailbox_set_status(mailboxes->store, mailbox, status, error);
+	if (ok)
+		directory_set_status(mailboxes->directory, mailbox, status);
+	mutex_unlock(mailboxes->changing);
+	if (!ok)
 		return false;
-	directory_set_status(mailboxes->directory, mailbox, status);
 	mailbox_id_text(mailbox, id);
 	log_event(LOG_INFO,
 		status == STORE_MAILBOX_SUSPENDED ? "mailbox.suspended" : "mailbox.resumed",
@@ -170,27 +161,40 @@ bool mailboxes_set_status(const struct mailboxes *mailboxes, const struct id *ma
 	return true;
 }
 
-bool mailboxes_delete(
-	const struct mailboxes *mailboxes, const struct id *mailbox, struct error *error)
+/* Out of the directory last: until it is gone for good senders are told to come back, not that there is no such
+ * mailbox. */
+static bool delete_suspended(const struct mailboxes *mailboxes, const struct id *mailbox,
+	bool *is_temporary, struct error *error)
 {
 	struct store_mailbox_counts counts;
 	struct store_mailbox found;
-	char id[MAILBOX_ID_TEXT_SIZE];
 
 	if (!store_mailbox_get(mailboxes->store, mailbox, &found, &counts, error))
 		return false;
+	*is_temporary = found.is_temporary;
 	if (!found.is_temporary && found.status != STORE_MAILBOX_SUSPENDED)
 		return error_set(error, ERROR_STATE,
 			"the mailbox \"%s\" still takes mail: suspend it first", found.name);
-	/* Out of the directory first: no new mail while its messages go. */
-	directory_remove(mailboxes->directory, mailbox);
-	if (!store_mailbox_delete(mailboxes->store, mailbox, error)) {
-		directory_put(mailboxes->directory, &found, NULL);
+	if (!store_mailbox_delete(mailboxes->store, mailbox, error))
 		return false;
-	}
+	directory_remove(mailboxes->directory, mailbox);
+	return true;
+}
+
+bool mailboxes_delete(
+	const struct mailboxes *mailboxes, const struct id *mailbox, struct error *error)
+{
+	char id[MAILBOX_ID_TEXT_SIZE];
+	bool is_temporary = false, ok;
+
+	mutex_lock(mailboxes->changing);
+	ok = delete_suspended(mailboxes, mailbox, &is_temporary, error);
+	mutex_unlock(mailboxes->changing);
+	if (!ok)
+		return false;
 	mailbox_id_text(mailbox, id);
 	log_event(LOG_INFO, "mailbox.deleted", "mailbox=%s", id);
-	if (!found.is_temporary)
+	if (!is_temporary)
 		notices_note(mailboxes->notices, NOTICE_MAILBOXES);
 	return true;
 }

@@ -37,6 +37,9 @@ void notices_watch(struct notices *notices, void (*wake)(void *context), void *c
 	mutex_lock(notices->mutex);
 	notices->wake = wake;
 	notices->context = context;
+	/* What was noted before somebody watched: nothing else would wake for it, or for what follows. */
+	if (notices->topics && wake)
+		wake(context);
 	mutex_unlock(notices->mutex);
 }
 

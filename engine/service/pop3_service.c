@@ -47,8 +47,6 @@ struct pop3_session {
 	struct store_message *removed;
 };
 
-static void handle_events(struct pop3_session *session);
-
 static void session_free(struct pop3_session *session)
 {
 	if (session->core) {
@@ -342,6 +340,18 @@ static void on_body_wanted(struct pop3_session *session)
 
 /* ---- the update at the end ---- */
 
+/* For the power-cut test: an intent before the store is asked, a promise before the reply leaves. */
+static void promise_removal(const struct pop3_session *session, const char *word)
+{
+	char promise[64], id[ID_TEXT_SIZE];
+
+	for (size_t i = 0; file_watch_get() && i < session->removal.message_count; i++) {
+		id_text(&session->removed[i].id, id);
+		snprintf(promise, sizeof promise, "%s %s", word, id);
+		file_watch_promise(promise);
+	}
+}
+
 /* On the loop. */
 static void take_removal(struct loop_task *task)
 {
@@ -352,12 +362,7 @@ static void take_removal(struct loop_task *task)
 		log_event(LOG_INFO, "pop3.collected", "peer=%s mailbox=%s messages=%zu",
 			session->peer.host, session->mailbox_text, removal->message_count);
 		notices_note(session->service->notices, NOTICE_MAILBOXES);
-		for (size_t i = 0; i < removal->message_count; i++) {
-			char promise[64] = "deleted ";
-
-			id_text(&session->removed[i].id, promise + strlen(promise));
-			file_watch_promise(promise);
-		}
+		promise_removal(session, "deleted");
 	} else {
 		log_event(LOG_ERROR, "pop3.not-deleted", "mailbox=%s why=\"%s\"",
 			session->mailbox_text, removal->error.text);
@@ -405,6 +410,7 @@ static void on_update(struct pop3_session *session)
 	};
 	session->removal_task.run = take_removal;
 	begin_waiting(session);
+	promise_removal(session, "deleting");
 	store_removal_submit(session->service->store, &session->removal);
 }
 
@@ -434,12 +440,14 @@ static void handle(struct pop3_session *session, const struct pop3_event *event)
 	}
 }
 
-static void handle_events(struct pop3_session *session)
+static bool handle_events(struct pop3_session *session)
 {
 	struct pop3_event event;
+	bool any = false;
 
-	while (session->conn && pop3_server_next_event(session->core, &event))
+	for (; pop3_server_next_event(session->core, &event); any = true)
 		handle(session, &event);
+	return any;
 }
 
 static void conn_opened(void *context)
@@ -455,12 +463,13 @@ static size_t conn_input(void *context, struct bytes in)
 {
 	struct pop3_session *session = context;
 	size_t total = 0, used;
+	bool any;
 
 	do {
 		used = pop3_server_feed(session->core, bytes_skip(in, total));
 		total += used;
-		handle_events(session);
-	} while (used && total < in.size);
+		any = handle_events(session);
+	} while ((used || any) && total < in.size);
 	return total;
 }
 
@@ -469,12 +478,13 @@ static size_t conn_output(void *context, uint8_t *space, size_t capacity)
 {
 	struct pop3_session *session = context;
 	size_t total = 0, size;
+	bool any;
 
 	do {
 		size = pop3_server_pull(session->core, space + total, capacity - total);
 		total += size;
-		handle_events(session);
-	} while (size && total < capacity);
+		any = handle_events(session);
+	} while ((size || any) && total < capacity);
 	return total;
 }
 
@@ -521,7 +531,6 @@ static struct pop3_session *session_new(struct service *service, struct loop *lo
 	options.hostname = session->settings.hostname;
 	options.max_errors = session->settings.max_errors;
 	session->core = pop3_server_init(memory, &options);
-	atomic_fetch_add(&service->session_count, 1);
 	return session;
 }
 
@@ -535,6 +544,7 @@ void pop3_service_start(struct service *service, struct loop *loop, socket_handl
 	if (!session) {
 		log_event(LOG_ERROR, "pop3.refused", "peer=%s why=\"no memory for a session\"",
 			peer->host);
+		atomic_fetch_sub(&service->session_count, 1);
 		socket_close(socket);
 		return;
 	}

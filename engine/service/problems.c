@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/utf8.h"
 #include "platform/thread.h"
 
 struct problems {
@@ -47,7 +48,7 @@ static struct problem *find(struct problems *problems, const char *id)
 }
 
 /* Room for a new one: behind the last, or in place of the oldest warning. */
-static struct problem *make_room(struct problems *problems, enum problem_severity severity)
+static struct problem *make_room(struct problems *problems)
 {
 	struct problem *oldest = NULL;
 
@@ -60,45 +61,66 @@ static struct problem *make_room(struct problems *problems, enum problem_severit
 			(!oldest || one->since_us < oldest->since_us))
 			oldest = one;
 	}
-	/* All are errors: a warning more or less changes nothing for the person who looks. */
-	if (!oldest && severity == PROBLEM_ERROR)
-		oldest = &problems->list[problems->count - 1];
+	/* All are errors: one more changes little for the person who looks, and the log has it. */
 	return oldest;
+}
+
+/* Texts that were cut, or that quote somebody, are shown and sent like any other. */
+static void copy_text(char *copy, size_t capacity, const char *text)
+{
+	snprintf(copy, capacity, "%s", text);
+	utf8_mend(copy);
+}
+
+static void fill(struct problem *problem, enum problem_severity severity, const char *id,
+	const char *text, const char *remedy)
+{
+	problem->severity = severity;
+	copy_text(problem->id, sizeof problem->id, id);
+	copy_text(problem->text, sizeof problem->text, text);
+	copy_text(problem->remedy, sizeof problem->remedy, remedy);
+}
+
+static bool is_equal(const struct problem *one, const struct problem *other)
+{
+	return one->severity == other->severity && strcmp(one->text, other->text) == 0 &&
+	       strcmp(one->remedy, other->remedy) == 0;
 }
 
 void problems_raise(struct problems *problems, int64_t now_us, enum problem_severity severity,
 	const char *id, const char *text, const char *remedy)
 {
+	struct problem raised = { .since_us = now_us };
 	struct problem *problem;
-	bool is_new;
+	bool is_new, is_changed;
 
+	fill(&raised, severity, id, text, remedy);
 	mutex_lock(problems->mutex);
-	problem = find(problems, id);
+	problem = find(problems, raised.id);
 	is_new = problem == NULL;
-	if (!problem)
-		problem = make_room(problems, severity);
-	if (problem) {
-		if (is_new)
-			problem->since_us = now_us;
-		problem->severity = severity;
-		snprintf(problem->id, sizeof problem->id, "%s", id);
-		snprintf(problem->text, sizeof problem->text, "%s", text);
-		snprintf(problem->remedy, sizeof problem->remedy, "%s", remedy);
-	}
+	is_changed = is_new || !is_equal(problem, &raised);
+	if (problem)
+		raised.since_us = problem->since_us;
+	else
+		problem = make_room(problems);
+	if (problem)
+		*problem = raised;
 	mutex_unlock(problems->mutex);
-	if (!is_new)
-		return;
-	log_event(severity == PROBLEM_ERROR ? LOG_ERROR : LOG_WARNING, "problem.raised",
-		"id=\"%s\" text=\"%s\"", id, text);
-	notices_note(problems->notices, NOTICE_PROBLEMS | NOTICE_STATUS);
+	if (is_new)
+		log_event(severity == PROBLEM_ERROR ? LOG_ERROR : LOG_WARNING, "problem.raised",
+			"id=\"%s\" text=\"%s\"", raised.id, raised.text);
+	if (is_changed)
+		notices_note(problems->notices, NOTICE_PROBLEMS | NOTICE_STATUS);
 }
 
 void problems_resolve(struct problems *problems, const char *id)
 {
 	struct problem *problem;
+	char mended[sizeof problem->id];
 
+	copy_text(mended, sizeof mended, id);
 	mutex_lock(problems->mutex);
-	problem = find(problems, id);
+	problem = find(problems, mended);
 	if (problem)
 		*problem = problems->list[--problems->count];
 	mutex_unlock(problems->mutex);

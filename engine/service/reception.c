@@ -111,7 +111,7 @@ struct reception *reception_open(
 				reception, (enum reception_kind)kind, &endpoints->endpoint[i]);
 	}
 	if (wanted && !reception->count) {
-		error_set(error, ERROR_BUSY,
+		error_set(error, ERROR_STATE,
 			"none of the ports could be opened: another program uses them, or they "
 			"need an "
 			"administrator. Choose others with the settings listen.*");
@@ -162,14 +162,18 @@ static void on_accepted(void *context, const struct listener *listener, socket_h
 {
 	struct reception *reception = context;
 	const struct reception_listener *facts = listener->owner;
+	atomic_size_t *sessions = &reception->service->session_count;
 	struct handover *handover;
 
-	if (atomic_load(&reception->service->session_count) >= reception->max_sessions) {
+	/* Counted here, since a burst is accepted faster than the loops begin its sessions. */
+	if (atomic_fetch_add(sessions, 1) >= reception->max_sessions) {
+		atomic_fetch_sub(sessions, 1);
 		refuse(socket, peer, "limits.sessions is reached");
 		return;
 	}
 	handover = malloc(sizeof *handover);
 	if (!handover) {
+		atomic_fetch_sub(sessions, 1);
 		refuse(socket, peer, "out of memory");
 		return;
 	}

@@ -99,9 +99,9 @@ static bool handle_events(struct collector *collector)
 	return any;
 }
 
-static void on_open(void *session)
+static void on_open(void *run)
 {
-	struct collector *collector = session;
+	struct collector *collector = list_entry(run, struct collector, run);
 
 	/* After STLS; with implicit TLS the banner comes first. */
 	if (conn_is_tls(collector->run.conn) && !collector->run.target->implicit_tls) {
@@ -110,9 +110,9 @@ static void on_open(void *session)
 	}
 }
 
-static size_t on_input(void *session, struct bytes in)
+static size_t on_input(void *run, struct bytes in)
 {
-	struct collector *collector = session;
+	struct collector *collector = list_entry(run, struct collector, run);
 	size_t total = 0, used;
 	bool any;
 
@@ -125,33 +125,18 @@ static size_t on_input(void *session, struct bytes in)
 	return total;
 }
 
-static size_t on_output(void *session, uint8_t *space, size_t capacity)
+static size_t on_output(void *run, uint8_t *space, size_t capacity)
 {
-	struct collector *collector = session;
+	struct collector *collector = list_entry(run, struct collector, run);
 
 	return pop3_client_pull(collector->core, space, capacity);
-}
-
-static void on_end(void *session, enum conn_end reason)
-{
-	struct collector *collector = session;
-
-	selftest_run_fail(&collector->run, reason == CONN_IDLE ? "the server did not answer in time"
-							       : "the gateway is stopping");
-}
-
-static void on_closed(void *session, const struct error *why)
-{
-	struct collector *collector = session;
-
-	selftest_run_closed(&collector->run, why);
 }
 
 bool selftest_collect(const struct selftest_target *target, const char *user, const char *password,
 	struct buf *message, struct error *error)
 {
-	static const struct conn_handler handler = { on_open, on_input, on_output, on_end,
-		on_closed };
+	static const struct conn_handler handler = { on_open, on_input, on_output, selftest_run_end,
+		selftest_run_closed };
 	struct collector collector = { .user = user, .password = password, .message = message };
 	void *memory = secret_new(pop3_client_size());
 	bool ok;
@@ -160,7 +145,7 @@ bool selftest_collect(const struct selftest_target *target, const char *user, co
 		return error_set(error, ERROR_BUSY, "no secret memory is left");
 	collector.core = pop3_client_init(memory);
 	pop3_client_set_dots_behind_lf(collector.core, true);
-	ok = selftest_run_session(&collector.run, target, &handler, &collector, error);
+	ok = selftest_run_session(&collector.run, target, &handler, error);
 	pop3_client_clear(collector.core);
 	secret_free(memory);
 	return ok;

@@ -16,16 +16,25 @@ static void begin(void *context)
 	};
 	struct error error;
 
-	run->conn = conn_connect(
-		target->loop, &target->address, &options, run->handler, run->session, &error);
+	run->conn =
+		conn_connect(target->loop, &target->address, &options, run->handler, run, &error);
 	if (run->conn)
 		conn_set_idle_limit(run->conn, SELFTEST_LIMIT_MS);
 	else
 		selftest_run_closed(run, &error);
 }
 
-void selftest_run_closed(struct selftest_run *run, const struct error *why)
+void selftest_run_end(void *context, enum conn_end reason)
 {
+	selftest_run_fail(context, reason == CONN_IDLE ? "the server did not answer in time"
+						       : "the gateway is stopping");
+}
+
+/* The run belongs to the waiting thread after this. */
+void selftest_run_closed(void *context, const struct error *why)
+{
+	struct selftest_run *run = context;
+
 	mutex_lock(run->mutex);
 	if (!run->ok && why && run->failure.kind == ERROR_NONE)
 		run->failure = *why;
@@ -48,9 +57,9 @@ void selftest_run_fail(struct selftest_run *run, const char *format, ...)
 }
 
 bool selftest_run_session(struct selftest_run *run, const struct selftest_target *target,
-	const struct conn_handler *handler, void *session, struct error *error)
+	const struct conn_handler *handler, struct error *error)
 {
-	*run = (struct selftest_run){ .target = target, .handler = handler, .session = session };
+	*run = (struct selftest_run){ .target = target, .handler = handler };
 	run->mutex = mutex_new(error);
 	run->changed = condition_new(error);
 	if (run->mutex && run->changed) {

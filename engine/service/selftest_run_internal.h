@@ -9,7 +9,6 @@ struct selftest_run {
 	struct conn *conn;
 	const struct selftest_target *target;
 	const struct conn_handler *handler;
-	void *session;
 	struct mutex *mutex;
 	struct condition *changed;
 	bool is_done;
@@ -17,11 +16,13 @@ struct selftest_run {
 	struct error failure; /* why not */
 };
 
-/* Connects, runs the session and returns when its connection is gone. */
+/* Connects, runs the session and returns when its connection is gone. What the handler's functions get is
+ * `run`, which the session embeds. */
 bool selftest_run_session(struct selftest_run *run, const struct selftest_target *target,
-	const struct conn_handler *handler, void *session, struct error *error);
-/* From the session's on_closed: the last thing it does. */
-void selftest_run_closed(struct selftest_run *run, const struct error *why);
+	const struct conn_handler *handler, struct error *error);
+/* The handler's on_end and on_closed, the same for both sessions. */
+void selftest_run_end(void *run, enum conn_end reason);
+void selftest_run_closed(void *run, const struct error *why);
 /* What the server said or did ends the test. */
 void selftest_run_fail(struct selftest_run *run, const char *format, ...) PRINTF_LIKE(2, 3);
 

@@ -94,9 +94,9 @@ static void handle_events(struct sender *sender)
 	}
 }
 
-static void on_open(void *session)
+static void on_open(void *run)
 {
-	struct sender *sender = session;
+	struct sender *sender = list_entry(run, struct sender, run);
 
 	/* After STARTTLS; with implicit TLS the greeting comes first. */
 	if (conn_is_tls(sender->run.conn) && !sender->run.target->implicit_tls) {
@@ -105,9 +105,9 @@ static void on_open(void *session)
 	}
 }
 
-static size_t on_input(void *session, struct bytes in)
+static size_t on_input(void *run, struct bytes in)
 {
-	struct sender *sender = session;
+	struct sender *sender = list_entry(run, struct sender, run);
 	size_t total = 0, used;
 
 	do {
@@ -118,9 +118,9 @@ static size_t on_input(void *session, struct bytes in)
 	return total;
 }
 
-static size_t on_output(void *session, uint8_t *space, size_t capacity)
+static size_t on_output(void *run, uint8_t *space, size_t capacity)
 {
-	struct sender *sender = session;
+	struct sender *sender = list_entry(run, struct sender, run);
 
 	if (smtp_client_wants_content(sender->core)) {
 		if (sender->is_content_lent)
@@ -132,33 +132,18 @@ static size_t on_output(void *session, uint8_t *space, size_t capacity)
 	return smtp_client_pull(sender->core, space, capacity);
 }
 
-static void on_end(void *session, enum conn_end reason)
-{
-	struct sender *sender = session;
-
-	selftest_run_fail(&sender->run, reason == CONN_IDLE ? "the server did not answer in time"
-							    : "the gateway is stopping");
-}
-
-static void on_closed(void *session, const struct error *why)
-{
-	struct sender *sender = session;
-
-	selftest_run_closed(&sender->run, why);
-}
-
 bool selftest_send(const struct selftest_target *target, const char *recipient,
 	struct bytes message, struct error *error)
 {
-	static const struct conn_handler handler = { on_open, on_input, on_output, on_end,
-		on_closed };
+	static const struct conn_handler handler = { on_open, on_input, on_output, selftest_run_end,
+		selftest_run_closed };
 	struct sender sender = { .recipient = recipient, .message = message };
 	bool ok;
 
 	sender.core = smtp_client_new();
 	if (!sender.core)
 		return error_set_memory(error);
-	ok = selftest_run_session(&sender.run, target, &handler, &sender, error);
+	ok = selftest_run_session(&sender.run, target, &handler, error);
 	smtp_client_free(&sender.core);
 	return ok;
 }

@@ -15,7 +15,6 @@ void service_settings(struct service *service, struct service_settings *settings
 	settings->smtp_timeout_ms = config->timeouts_smtp_ms;
 	settings->pop3_timeout_ms = config->timeouts_pop3_ms;
 	settings->tls_timeout_ms = config->timeouts_tls_ms;
-	settings->max_sessions = (size_t)config->limits_sessions;
 	mutex_unlock(service->mutex);
 }
 

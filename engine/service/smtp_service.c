@@ -105,8 +105,11 @@ static void on_recipient(struct smtp_session *session, const struct smtp_event *
 	}
 	switch (directory_find(session->service->directory, &mailbox, NULL)) {
 	case DIRECTORY_ACTIVE:
-		delivery_targets_add(&session->targets, &mailbox);
-		smtp_server_accept(session->core);
+		/* RFC 5321 4.5.3.1.10: the sender gives the rest of them in another transaction. */
+		if (delivery_targets_add(&session->targets, &mailbox))
+			smtp_server_accept(session->core);
+		else
+			smtp_server_reply(session->core, 452, "4.5.3 Too many recipients");
 		break;
 	case DIRECTORY_SUSPENDED:
 		smtp_server_reply(session->core, 450, "4.2.1 The mailbox is suspended");
@@ -230,12 +233,14 @@ static void handle(struct smtp_session *session, const struct smtp_event *event)
 	}
 }
 
-static void handle_events(struct smtp_session *session)
+static bool handle_events(struct smtp_session *session)
 {
 	struct smtp_event event;
+	bool any = false;
 
-	while (smtp_server_next_event(session->core, &event))
+	for (; smtp_server_next_event(session->core, &event); any = true)
 		handle(session, &event);
+	return any;
 }
 
 /* ---- the connection ---- */
@@ -253,22 +258,29 @@ static size_t conn_input(void *context, struct bytes in)
 {
 	struct smtp_session *session = context;
 	size_t total = 0, used;
+	bool any;
 
 	do {
 		used = smtp_server_feed(session->core, bytes_skip(in, total));
 		total += used;
-		handle_events(session);
-	} while (used && total < in.size);
+		/* It may use nothing and still have an event (a CR that was held back). */
+		any = handle_events(session);
+	} while ((used || any) && total < in.size);
 	return total;
 }
 
 static size_t conn_output(void *context, uint8_t *space, size_t capacity)
 {
 	struct smtp_session *session = context;
-	size_t size = smtp_server_pull(session->core, space, capacity);
+	size_t total = 0, size;
+	bool any;
 
-	handle_events(session);
-	return size;
+	do {
+		size = smtp_server_pull(session->core, space + total, capacity - total);
+		total += size;
+		any = handle_events(session);
+	} while ((size || any) && total < capacity);
+	return total;
 }
 
 static void conn_ends(void *context, enum conn_end reason)
@@ -330,10 +342,10 @@ void smtp_service_start(struct service *service, struct loop *loop, socket_handl
 
 	if (!session) {
 		log_event(LOG_ERROR, "smtp.refused", "peer=%s why=\"out of memory\"", peer->host);
+		atomic_fetch_sub(&service->session_count, 1);
 		socket_close(socket);
 		return;
 	}
-	atomic_fetch_add(&service->session_count, 1);
 	options.handshake_limit_ms = session->settings.tls_timeout_ms;
 	session->conn = conn_accept(loop, socket, &options, &handler, session, &error);
 	if (session->conn)

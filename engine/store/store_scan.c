@@ -143,9 +143,8 @@ static bool tell(struct scan *scan, struct error *error)
 			return false;
 		error_set(&trouble, ERROR_CORRUPT,
 			"%zu sealed messages on the disk are in no mailbox; they were moved to %s. "
-			"After "
-			"a power cut these are messages whose sender was told to send again; "
-			"'lettergatectl storage recover' looks into them",
+			"After a power cut these are messages whose sender was told to send again; "
+			"keep the files if anything else has happened to the data folder",
 			scan->lost, scan->store->lost);
 		store_trouble(scan->store, &trouble);
 	}

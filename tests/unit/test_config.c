@@ -289,7 +289,7 @@ static void test_fields(void **state)
 		snprintf(value, sizeof value, "192.0.2.1:%u [::]:%u", 100 + i, 200 + i);
 		assert_true(config_set(&config, listen[i], value, &error));
 	}
-	assert_true(config_set(&config, "limits.recipients", "11", &error));
+	assert_true(config_set(&config, "limits.recipients", "9", &error));
 	assert_true(config_set(&config, "limits.errors", "12", &error));
 	assert_true(config_set(&config, "timeouts.tls", "13s", &error));
 	assert_true(config_set(&config, "workers", "14", &error));
@@ -300,7 +300,7 @@ static void test_fields(void **state)
 		assert_string_equal(field[i]->endpoint[1].host, "::");
 		assert_int_equal(field[i]->endpoint[1].port, 200 + i);
 	}
-	assert_int_equal(config.limits_recipients, 11);
+	assert_int_equal(config.limits_recipients, 9);
 	assert_int_equal(config.limits_errors, 12);
 	assert_int_equal(config.timeouts_tls_ms, 13000);
 	assert_int_equal(config.workers, 14);

@@ -15,10 +15,12 @@ struct delivery_targets {
 	size_t count;
 };
 
-void delivery_targets_add(struct delivery_targets *targets, const struct id *mailbox);
+/* False: there are STORE_TARGETS_MAX already. */
+bool delivery_targets_add(struct delivery_targets *targets, const struct id *mailbox);
 
 /* Begins: keys are looked up, the head with each mailbox's trace headers is sealed. `trace` describes the
- * transaction; recipient and id are filled in for each target. */
+ * transaction; recipient and id are filled in for each target. ERROR_STATE: one of the mailboxes takes no
+ * mail (any more). */
 struct delivery *delivery_begin(struct service *service, struct loop *loop,
 	const struct delivery_targets *targets, const struct trace *trace, struct error *error);
 /* Seals content. After a failure the delivery can only be discarded. */

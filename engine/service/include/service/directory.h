@@ -26,10 +26,11 @@ void directory_remove(struct directory *directory, const struct id *mailbox);
 void directory_set_status(
 	struct directory *directory, const struct id *mailbox, enum store_mailbox_status status);
 
-/* *keys only when ACTIVE or SUSPENDED; may be NULL. */
+/* *keys is only to be used when ACTIVE or SUSPENDED; may be NULL. */
 enum directory_state directory_find(
 	struct directory *directory, const struct id *mailbox, struct mailbox_public_keys *keys);
-/* The password wrap, for a login; false when the mailbox is unknown or broken. */
+/* The password wrap, for a login; false when the mailbox is unknown. A broken one has it, too: who knows the
+ * password is told that the mailbox cannot be opened now, not that the password is wrong. */
 bool directory_password_wrap(struct directory *directory, const struct id *mailbox,
 	uint8_t wrap[STORE_WRAP_MAX], size_t *wrap_size);
 

@@ -4,6 +4,7 @@
 #define LG_SERVICE_MAILBOXES_H
 
 #include "crypto/key_wrap.h"
+#include "platform/thread.h"
 #include "service/directory.h"
 #include "service/notices.h"
 #include "store/store.h"
@@ -12,10 +13,12 @@ struct mailboxes {
 	struct store *store;
 	struct directory *directory;
 	struct notices *notices;
+	/* Held over a change of the store and the directory, so that two changes leave both alike. */
+	struct mutex *changing;
 };
 
 struct mailbox_creation {
-	const char *name;	 /* 1 to 200 octets of UTF-8, no control characters */
+	const char *name; /* 1 to 200 octets of UTF-8, no control characters, not only blanks */
 	const char *description; /* up to 1000; may be empty */
 	struct bytes password;	 /* empty: one is generated */
 	bool is_temporary;

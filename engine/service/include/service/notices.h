@@ -19,8 +19,8 @@ struct notices;
 
 struct notices *notices_new(struct error *error);
 void notices_free(struct notices **notices);
-/* `wake` is called from any thread when the first topic is noted after notices_take(); it must only hand
- * on. One watcher; set before threads start, NULL to clear. */
+/* `wake` is called from any thread when the first topic is noted after notices_take(), and at once when some
+ * were noted already; it must only hand on. One watcher; NULL to clear: none is called after that. */
 void notices_watch(struct notices *notices, void (*wake)(void *context), void *context);
 void notices_note(struct notices *notices, uint32_t topics);
 uint32_t notices_take(struct notices *notices); /* the topics noted since the last take */

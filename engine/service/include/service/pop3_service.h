@@ -6,8 +6,8 @@
 #include "net/conn.h"
 #include "service/service.h"
 
-/* On the loop's thread. Owns `socket` from then on; the session frees itself when its connection is gone and
- * nothing it asked of other threads is unanswered. */
+/* On the loop's thread, for a socket that service.session_count counts. Owns `socket` from then on; the
+ * session frees itself when its connection is gone and nothing it asked of other threads is unanswered. */
 void pop3_service_start(struct service *service, struct loop *loop, socket_handle socket,
 	const struct socket_address *peer, bool implicit_tls);
 

@@ -1,7 +1,8 @@
 /* problems.h -- what needs a person: severity, since when, what it is, what to do.
  *
  * A problem has a stable id ("certificate", "plaintext 192.0.2.7"): raising it again renews the text and
- * keeps the time. The list is bounded; when it is full the oldest warning gives way, never an error.
+ * keeps the time. The list is bounded; when it is full the oldest warning gives way, never an error (what
+ * then finds no room is in the log alone). Ids and texts that do not fit are cut.
  * Thread-safe. */
 #ifndef LG_SERVICE_PROBLEMS_H
 #define LG_SERVICE_PROBLEMS_H

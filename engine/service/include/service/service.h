@@ -22,10 +22,14 @@ struct service {
 	struct notices *notices;
 	struct hashing *hashing;
 	struct mutex *mutex;
+	/* Held by control threads while they change what is stored and then what is in memory, so that two
+	 * changes leave both alike; never by a loop. */
+	struct mutex *changing;
 	struct tls_context *tls; /* under the mutex; what it replaces lives on with its sessions */
 	struct config config;	 /* under the mutex */
 	char hostname[CONFIG_HOST_SIZE]; /* under the mutex; never empty */
-	atomic_size_t session_count;
+	atomic_size_t session_count; /* counted when accepted, given back by the session's end */
+	atomic_bool is_testing;	     /* a self-test runs: one at a time */
 };
 
 /* What a session needs to know at its start. */
@@ -37,7 +41,6 @@ struct service_settings {
 	uint64_t smtp_timeout_ms;
 	uint64_t pop3_timeout_ms;
 	uint64_t tls_timeout_ms;
-	size_t max_sessions;
 };
 
 /* For a new session. Stays valid for the gateway's life. */
