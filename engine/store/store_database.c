@@ -46,7 +46,7 @@ bool database_failed(struct database *database, int code, struct error *error, c
 	if (kind == ERROR_CORRUPT)
 		return error_set(error, kind,
 			"%s: the database is damaged (%s). Stop the gateway, keep a copy of its "
-			"folder, then put a backup of the folder in its place",
+			"folder, then restore a backup of it",
 			doing, sqlite3_errstr(code));
 	if ((kind == ERROR_IO || kind == ERROR_DENIED) && os_code) {
 		error_set_os(error, os_code, "%s: %s", doing, sqlite3_errstr(code));
