@@ -1,5 +1,5 @@
 /* method.h -- the method table as others see it: a feature that has no method does not exist. The command
- * line of lettergatectl, its help and docs/control-api.md are made from the same rows. */
+ * line of lettergatectl and its help are made from the same rows. */
 #ifndef LG_CONTROL_METHOD_H
 #define LG_CONTROL_METHOD_H
 

@@ -2,7 +2,7 @@
  *
  * A gateway is either hosted in this process (gateway_open) or runs elsewhere and is reached over its
  * local socket (gateway_attach). After that both are the same: JSON-RPC methods by name, answers and
- * notifications as JSON text. docs/control-api.md lists the methods; gateway_method_at() gives the table.
+ * notifications as JSON text. `lettergatectl methods` lists them; gateway_method_at() gives the table.
  *
  * Calls are asynchronous and may be made from any thread. Callbacks run on a thread of the gateway (the
  * answer to a call that is refused at once: inside gateway_call()) and must only hand on: a front end queues
