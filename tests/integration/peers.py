@@ -314,6 +314,7 @@ queue_only = true
 queue_run_max = 4
 message_size_limit = 0
 smtp_accept_max = 50
+smtp_accept_max_per_connection = 0
 smtp_accept_queue_per_connection = 0
 smtp_accept_max_nonmail = 10000
 host_lookup =
@@ -465,6 +466,9 @@ account default
 
 
 def getmail(work, port, authority, mailbox, maildir):
+    """Returns how many times it had to be started again. It delivers in a child process, and when that ends
+    before the parent has begun to wait, the parent misses it and gives up after its time limit (getmailcore's
+    _wait_for_child). The message is delivered then, and comes a second time."""
     tree = Tree("getmail6")
     folder = work / "getmail"
     folder.mkdir()
@@ -473,6 +477,7 @@ def getmail(work, port, authority, mailbox, maildir):
 type = SimplePOP3SSLRetriever
 server = localhost
 port = {port}
+timeout = 20
 username = {mailbox.id}
 password_command = ("cat", "{folder}/password")
 ca_certs = {authority}
@@ -496,7 +501,14 @@ verbose = 0
             os.chown(path, user.pw_uid, user.pw_gid)
         must_be_reachable(folder)
         command = ["setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups", *command]
-    run(command, tree.environment(folder), 300)
+    for again in range(5):
+        try:
+            run(command, tree.environment(folder), 300)
+            return again
+        except Failure as failure:
+            if "waiting child pid" not in str(failure):
+                raise
+    raise Failure("getmail missed its child five times")
 
 
 def quoted(text):

@@ -68,8 +68,10 @@ def with_mpop(test, gateway, authority, mailbox):
 
 def with_getmail(test, gateway, authority, mailbox):
     maildir = peers.new_maildir(test.work / "getmail-mail")
-    peers.getmail(test.work, gateway.ports["pop3s"], authority, mailbox, maildir)
-    return peers.maildir_messages(maildir)
+    started_again = peers.getmail(test.work, gateway.ports["pop3s"], authority, mailbox, maildir)
+    messages = peers.maildir_messages(maildir)
+    # Each has an id of its own in its Received field, so equal ones are one that was delivered twice.
+    return list(dict.fromkeys(messages)) if started_again else messages
 
 
 def with_poplib(test, gateway, authority, mailbox):
