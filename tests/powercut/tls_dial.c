@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 #include <sys/socket.h>
@@ -36,6 +37,7 @@ SSL_CTX *tls_dial_context(const char *authority_file, struct error *error)
 bool tls_dial_open(struct tls_dial *dial, uint16_t port, struct error *error)
 {
 	const struct timeval limit = { .tv_sec = LIMIT_S };
+	const int on = 1;
 	struct sockaddr_in address = {
 		.sin_family = AF_INET,
 		.sin_port = htons(port),
@@ -49,6 +51,8 @@ bool tls_dial_open(struct tls_dial *dial, uint16_t port, struct error *error)
 		return error_set_os(error, errno, "a socket");
 	if (setsockopt(dial->socket, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) != 0 ||
 		setsockopt(dial->socket, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit) != 0 ||
+		/* Else the final dot waits for the acknowledgement of the content: 40 ms. */
+		setsockopt(dial->socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) != 0 ||
 		connect(dial->socket, (const struct sockaddr *)&address, sizeof address) != 0) {
 		error_set_os(error, errno, "connecting to port %u", port);
 		tls_dial_close(dial);
