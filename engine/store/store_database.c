@@ -125,10 +125,13 @@ void database_close(struct database *database, bool settle)
 
 bool database_is_down(struct error *error)
 {
-	return error_set(error, ERROR_IO,
+	error_set(error, ERROR_IO,
 		"the database is closed since writing to the disk failed; it is opened again as "
 		"soon as "
 		"the disk allows");
+	if (error)
+		error->os_code = DATABASE_DOWN;
+	return false;
 }
 
 bool database_use(struct database *database, struct error *error)

@@ -85,7 +85,9 @@ void database_close(struct database *database, bool settle);
 /* Locks the connection for one request. ERROR_IO, and not locked, when the database is down. */
 bool database_use(struct database *database, struct error *error);
 void database_leave(struct database *database);
-bool database_is_down(struct error *error); /* sets that error; returns false */
+/* Sets that error, with DATABASE_DOWN for its code; returns false. */
+enum { DATABASE_DOWN = -1 };
+bool database_is_down(struct error *error);
 
 /* Fills the error from SQLite's code and remembers that; returns false. */
 bool database_failed(struct database *database, int code, struct error *error, const char *doing);

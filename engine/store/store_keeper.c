@@ -34,11 +34,13 @@ static bool is_stopping(struct keeper *keeper)
 	return stopping;
 }
 
-/* A failure is told once, and again only after it went well in between. */
+/* A failure is told once, and again only after it went well in between. That the database is down the
+ * committer has told. */
 static bool note_failure(
 	struct store *store, bool failed_before, bool ok, const struct error *error)
 {
-	if (!ok && !failed_before && !is_stopping(&store->keeper))
+	if (!ok && !failed_before && error->os_code != DATABASE_DOWN &&
+		!is_stopping(&store->keeper))
 		store_trouble(store, error);
 	return !ok;
 }
