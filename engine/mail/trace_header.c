@@ -1,7 +1,8 @@
-/* trace_header.c -- writes Return-Path and Received (RFC 5321 4.4) clause by clause: a clause goes on the
- * line where it fits under 78 columns (RFC 5322 2.1.1), else on a new one behind a tab.
+/* trace_header.c -- writes Return-Path and Received (RFC 5321 4.4), and the X-Envelope fields, clause by
+ * clause: a clause goes on the line where it fits under 78 columns (RFC 5322 2.1.1), else on a new one
+ * behind a tab.
  *
- * Invariant: whatever the values hold, the output consists of exactly these two fields. Control
+ * Invariant: whatever the values hold, the output consists of exactly these fields. Control
  * characters become "?" everywhere; in the client's name, which anybody can choose, all but the
  * characters of host names and address literals do, so that it cannot open a comment or a clause. */
 #include "mail/trace_header.h"
@@ -75,6 +76,20 @@ static void end(struct folded *line)
 	line->ok = line->ok && buf_append_text(line->fields, "\r\n");
 }
 
+static void envelope(struct folded *line, const struct trace *trace)
+{
+	begin(line, "X-Envelope-From:");
+	clause(line, "<%.*s>", BYTES_ARGS(trace->return_path));
+	end(line);
+	if (!trace->envelope_to_count)
+		return;
+	begin(line, "X-Envelope-To:");
+	for (size_t i = 0; i < trace->envelope_to_count; i++)
+		clause(line, "<%.*s>%s", BYTES_ARGS(trace->envelope_to[i]),
+			i + 1 < trace->envelope_to_count ? "," : "");
+	end(line);
+}
+
 bool trace_header_append(const struct trace *trace, struct buf *fields)
 {
 	const size_t before = fields->size;
@@ -98,6 +113,8 @@ bool trace_header_append(const struct trace *trace, struct buf *fields)
 	clause(&line, "for <%.*s>;", BYTES_ARGS(trace->recipient));
 	clause(&line, "%s", date);
 	end(&line);
+	if (trace->has_envelope)
+		envelope(&line, trace);
 	if (!line.ok)
 		fields->size = before;
 	return line.ok;

@@ -1,1 +1,2 @@
 fuzz_target(config config)
+fuzz_target(networks config)

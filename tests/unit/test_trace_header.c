@@ -1,4 +1,4 @@
-/* test_trace_header.c -- the two fields to the letter, their folding, and what hostile values become. */
+/* test_trace_header.c -- the fields to the letter, their folding, and what hostile values become. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -86,6 +86,44 @@ static void check_shape(struct bytes fields, size_t longest_line)
 		assert_true(columns <= longest_line);
 	}
 	assert_int_equal(begun, 2);
+}
+
+static void test_envelope(void **state)
+{
+	static const char above[] =
+		"Return-Path: <journal@tenant.example>\r\n"
+		"Received: from mail.tenant.example ([192.0.2.1]) by gate.example with ESMTPS\r\n"
+		"\t(TLSv1.3 TLS_AES_256_GCM_SHA384) id 0123456789abcdef0123456789abcdef\r\n"
+		"\tfor <mbx-00112233445566778899aabbccddeeff@gate.example>;\r\n"
+		"\tTue, 24 Nov 2026 04:08:06 +0000\r\n";
+	const struct bytes recipients[] = { bytes_of("a@gate.example"), bytes_of("b@gate.example"),
+		bytes_of("mbx-00112233445566778899aabbccddeeff@gate.example"),
+		bytes_of("x\r\nBcc: y@gate.example") };
+	struct trace trace = sample();
+	char expected[1024];
+
+	(void)state;
+	trace.envelope_to = recipients;
+	trace.envelope_to_count = 1;
+	check(&trace, above);
+	trace.has_envelope = true;
+	snprintf(expected, sizeof expected,
+		"%sX-Envelope-From: <journal@tenant.example>\r\n"
+		"X-Envelope-To: <a@gate.example>\r\n",
+		above);
+	check(&trace, expected);
+	trace.envelope_to_count = 4;
+	snprintf(expected, sizeof expected,
+		"%sX-Envelope-From: <journal@tenant.example>\r\n"
+		"X-Envelope-To: <a@gate.example>, <b@gate.example>,\r\n"
+		"\t<mbx-00112233445566778899aabbccddeeff@gate.example>,\r\n"
+		"\t<x??Bcc: y@gate.example>\r\n",
+		above);
+	check(&trace, expected);
+	trace.envelope_to_count = 0;
+	snprintf(expected, sizeof expected, "%sX-Envelope-From: <journal@tenant.example>\r\n",
+		above);
+	check(&trace, expected);
 }
 
 static void test_hostile_values(void **state)
@@ -211,6 +249,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_to_the_letter),
+		cmocka_unit_test(test_envelope),
 		cmocka_unit_test(test_hostile_values),
 		cmocka_unit_test(test_hello_is_reduced),
 		cmocka_unit_test(test_long_values),

@@ -1,5 +1,7 @@
 /* trace_header.h -- the header fields that the gateway puts on top of what it received: Return-Path
- * and Received (RFC 5321 4.4, dates RFC 5322 3.3). What lies below them is not touched. */
+ * and Received (RFC 5321 4.4, dates RFC 5322 3.3), and where they are wanted X-Envelope-From and
+ * X-Envelope-To, which no standard defines and archives read: blind copies stand there alone. What lies
+ * below is not touched. */
 #ifndef LG_MAIL_TRACE_HEADER_H
 #define LG_MAIL_TRACE_HEADER_H
 
@@ -15,6 +17,10 @@ struct trace {
 	const char *protocol; /* "SMTP", "ESMTP", "ESMTPS" (RFC 3848) */
 	struct bytes tls;     /* "TLSv1.3 TLS_AES_256_GCM_SHA384", empty without */
 	int64_t time_s;	      /* seconds since 1970-01-01 UTC; written as UTC (+0000) */
+	bool has_envelope;    /* the X-Envelope fields are wanted */
+	const struct bytes
+		*envelope_to;	  /* the recipients that concern this copy, as they were given */
+	size_t envelope_to_count; /* 0: no X-Envelope-To */
 };
 
 /* Appends the fields, folded under 78 columns where they can be, each line ended by CRLF. What the
