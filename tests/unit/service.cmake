@@ -1,5 +1,6 @@
 unit_test(notices service)
 unit_test(problems service)
+unit_test(sender_lock service)
 
 # Over a real store and a real loop.
 foreach(name directory hashing mailboxes delivery_collection)
