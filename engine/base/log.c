@@ -1,6 +1,6 @@
 /* log.c -- formatting, cleaning and handing over of log lines. The line is built in a fixed array:
  * logging neither allocates nor fails. */
-#include "base/log.h"
+#include "log_internal.h"
 
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -8,17 +8,44 @@
 
 static const char *const level_names[] = { "error", "warning", "info", "debug" };
 
-static log_sink *current_sink;
-static void *sink_context;
+static struct sink {
+	log_sink *write;
+	void *context;
+} stream, file;
 static _Atomic(enum log_level) current_level = LOG_INFO;
-/* A sink may write to a file, so lines are handed over one at a time. Spinning is enough: it is
- * held for one write, and base/ sits below the floor that has mutexes. */
+static atomic_bool is_masking;
+/* Lines are handed over one at a time, and a sink that was taken away gets none. Spinning is enough:
+ * it is held for one write to a stream, and base/ sits below the floor that has mutexes. */
 static atomic_flag sink_busy = ATOMIC_FLAG_INIT;
+
+static void lock(void)
+{
+	while (atomic_flag_test_and_set(&sink_busy))
+		;
+}
+
+static void unlock(void)
+{
+	atomic_flag_clear(&sink_busy);
+}
 
 void log_set_sink(log_sink *sink, void *context)
 {
-	current_sink = sink;
-	sink_context = context;
+	lock();
+	stream = (struct sink){ sink, context };
+	unlock();
+}
+
+void log_set_file_sink(log_sink *sink, void *context)
+{
+	lock();
+	file = (struct sink){ sink, context };
+	unlock();
+}
+
+void log_set_masking(bool masks_addresses)
+{
+	atomic_store(&is_masking, masks_addresses);
 }
 
 void log_set_level(enum log_level level)
@@ -52,7 +79,8 @@ static void clean(char *line)
 
 void log_event(enum log_level level, const char *event, const char *format, ...)
 {
-	char line[1024];
+	char line[LOG_LINE_SIZE], masked[LOG_LINE_SIZE];
+	const char *shown = line;
 	va_list args;
 	int used;
 
@@ -66,13 +94,18 @@ void log_event(enum log_level level, const char *event, const char *format, ...)
 		va_end(args);
 	}
 	clean(line);
-	while (atomic_flag_test_and_set(&sink_busy))
-		;
-	if (current_sink)
-		current_sink(sink_context, level, line);
+	if (atomic_load(&is_masking)) {
+		log_mask(line, masked, sizeof masked);
+		shown = masked;
+	}
+	lock();
+	if (stream.write)
+		stream.write(stream.context, level, shown);
 	else
-		fprintf(stderr, "%s\n", line);
-	atomic_flag_clear(&sink_busy);
+		fprintf(stderr, "%s\n", shown);
+	if (file.write)
+		file.write(file.context, level, shown);
+	unlock();
 }
 
 const char *log_quote(struct bytes value, char text[LOG_QUOTED_SIZE])

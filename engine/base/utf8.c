@@ -53,6 +53,27 @@ bool utf8_is_valid(struct bytes text)
 	return size != 0;
 }
 
+static bool is_control(struct bytes character)
+{
+	const uint8_t *data = character.data;
+
+	if (character.size == 1)
+		return data[0] < ' ' || data[0] == 127;
+	return character.size == 2 && data[0] == 0xc2 && data[1] < 0xa0;
+}
+
+bool utf8_is_text(struct bytes text)
+{
+	while (text.size) {
+		const size_t size = utf8_character(text);
+
+		if (!size || is_control(bytes_head(text, size)))
+			return false;
+		text = bytes_skip(text, size);
+	}
+	return true;
+}
+
 void utf8_mend(char *text)
 {
 	while (*text) {

@@ -37,7 +37,7 @@ static bool is_number(struct bytes label)
 }
 
 /* A last label of digits alone would make the name look like an address (RFC 1123 2.1). */
-static bool is_host_name(struct bytes name)
+bool config_is_host_name(struct bytes name)
 {
 	struct bytes rest = name, label = { NULL, 0 };
 
@@ -78,7 +78,7 @@ bool config_hostname_parse(struct bytes text, char *hostname, size_t size, struc
 	if (has_other_script(text))
 		return error_set(error, ERROR_INVALID,
 			"write letters outside a-z in the form that begins with xn--");
-	if (!is_host_name(text) || !bytes_copy_text(text, hostname, size))
+	if (!config_is_host_name(text) || !bytes_copy_text(text, hostname, size))
 		return error_set(error, ERROR_INVALID,
 			"give a host name such as gateway.example.com (letters, digits, hyphens "
 			"and "

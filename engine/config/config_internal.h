@@ -26,6 +26,12 @@ void config_value_format(
 /* Empty, a host name (RFC 1123 2.1) in lower case, or a numeric address. */
 bool config_hostname_parse(struct bytes text, char *hostname, size_t size, struct error *error);
 
+bool config_is_host_name(struct bytes name);
+/* Domain names in lower case, each once, a blank between two. */
+bool config_domains_parse(struct bytes text, char *domains, size_t size, struct error *error);
+/* Empty, or what config_command_split() takes; kept as it was written. */
+bool config_command_parse(struct bytes text, char *command, size_t size, struct error *error);
+
 bool config_endpoints_parse(
 	struct bytes text, struct config_endpoints *endpoints, struct error *error);
 void config_endpoints_format(const struct config_endpoints *endpoints, char text[CONFIG_TEXT_SIZE]);

@@ -45,10 +45,10 @@ static const struct unit duration_units[] = {
 
 static const struct unit no_units[] = { { "", 1 }, { NULL, 0 } };
 
-/* The largest unit of which the value is a whole multiple. */
+/* The largest unit of which the value is a whole multiple; nothing is nothing of the smallest. */
 static void format_number(uint64_t value, const struct unit *unit, char text[CONFIG_TEXT_SIZE])
 {
-	while (value % unit->factor != 0)
+	while (unit[1].name && (!value || value % unit->factor != 0))
 		unit++;
 	snprintf(text, CONFIG_TEXT_SIZE, "%llu%s", (unsigned long long)(value / unit->factor),
 		unit->name);

@@ -9,20 +9,30 @@
 #include "control_internal.h"
 #include "method_internal.h"
 #include "platform/queue.h"
+#include "transfer_internal.h"
 
 enum { THREADS = 2, QUEUE_MAX = 64, LOOP_GRACE_MS = 1000 };
 
-struct control {
+/* Each with the engine of its own, in which it notes whose call it runs: a handler may keep the pointer for a
+ * transfer that goes on after the call. */
+struct runner {
+	struct control *control;
 	struct control_engine engine;
+	struct thread *thread;
+};
+
+struct control {
 	struct queue *calls;
-	struct thread *threads[THREADS];
+	struct transfers *transfers;
+	struct notices *notices;
+	struct runner runners[THREADS];
 	struct loop *loop;
 	struct control_server *server;
 };
 
 /* ---- running a method ---- */
 
-static json_t *run(struct control *control, struct control_request *request, json_t **problem)
+static json_t *run(struct control_engine *engine, struct control_request *request, json_t **problem)
 {
 	const struct method *method = method_find(request->rpc.method);
 	struct error error = { .kind = ERROR_NONE };
@@ -35,7 +45,7 @@ static json_t *run(struct control *control, struct control_request *request, jso
 	} else if (!method_check_params(method, request->rpc.params, &error)) {
 		*problem = json_rpc_problem(JSON_RPC_INVALID_PARAMS, &error);
 	} else {
-		result = method->run(&control->engine, request->rpc.params, &error);
+		result = method->run(engine, request->rpc.params, &error);
 		if (!result)
 			*problem = json_rpc_problem(JSON_RPC_FAILED, &error);
 	}
@@ -44,13 +54,15 @@ static json_t *run(struct control *control, struct control_request *request, jso
 
 static void control_thread(void *context)
 {
-	struct control *control = context;
+	struct runner *runner = context;
 	struct control_request *request;
 
-	while ((request = queue_pop(control->calls))) {
+	while ((request = queue_pop(runner->control->calls))) {
 		json_t *problem = NULL;
-		json_t *result = run(control, request, &problem);
+		json_t *result;
 
+		runner->engine.caller = request->caller;
+		result = run(&runner->engine, request, &problem);
 		request->done(request, result, problem);
 	}
 }
@@ -61,6 +73,11 @@ bool control_submit(struct control *control, struct control_request *request, st
 		return true;
 	return error_set(error, ERROR_BUSY,
 		"too many requests at once, or the gateway is stopping; try again");
+}
+
+void control_caller_gone(struct control *control, const void *caller)
+{
+	transfers_abandon(control->transfers, caller);
 }
 
 /* ---- calls in this process ---- */
@@ -110,6 +127,7 @@ void control_call(struct control *control, const char *method, const char *param
 	request->done = on_direct_done;
 	request->answer = answer;
 	request->context = context;
+	request->caller = control;
 	values = json_rpc_params(params, &code, &error);
 	if (values && json_rpc_fill(&request->rpc, method, values, &code, &error)) {
 		code = JSON_RPC_FAILED;
@@ -151,6 +169,36 @@ bool control_serve(struct control *control, const char *socket_path, struct erro
 
 /* ---- start and end ---- */
 
+static bool start_runner(struct control *control, struct runner *runner,
+	const struct control_engine *engine, struct error *error)
+{
+	runner->control = control;
+	runner->engine = *engine;
+	runner->engine.transfers = control->transfers;
+	runner->thread = thread_start("method", control_thread, runner, error);
+	return runner->thread != NULL;
+}
+
+static bool start(struct control *control, const struct control_engine *engine, struct error *error)
+{
+	control->notices = engine->service->notices;
+	control->calls = queue_new(QUEUE_MAX, error);
+	if (control->calls)
+		control->transfers = transfers_new(INT64_C(1000000) * TRANSFER_SILENCE_S, error);
+	if (control->transfers)
+		control->loop = loop_start("control", error);
+	if (control->loop)
+		control->server =
+			control_server_new(control, control->loop, control->notices, error);
+	if (!control->server)
+		return false;
+	for (size_t i = 0; i < THREADS; i++) {
+		if (!start_runner(control, &control->runners[i], engine, error))
+			return false;
+	}
+	return true;
+}
+
 struct control *control_start(const struct control_engine *engine, struct error *error)
 {
 	struct control *control = calloc(1, sizeof *control);
@@ -160,18 +208,7 @@ struct control *control_start(const struct control_engine *engine, struct error 
 		return NULL;
 	}
 	json_memory_start();
-	control->engine = *engine;
-	control->calls = queue_new(QUEUE_MAX, error);
-	control->loop = loop_start("control", error);
-	if (control->calls && control->loop)
-		control->server =
-			control_server_new(control, control->loop, engine->service->notices, error);
-	for (size_t i = 0; control->server && i < THREADS; i++) {
-		control->threads[i] = thread_start("method", control_thread, control, error);
-		if (!control->threads[i])
-			break;
-	}
-	if (!control->threads[THREADS - 1])
+	if (!start(control, engine, error))
 		control_stop(&control);
 	return control;
 }
@@ -184,13 +221,15 @@ void control_stop(struct control **control)
 		return;
 	/* No wake may reach a loop that has gone; the threads before it, so that their answers find it. */
 	if (stopped->server)
-		notices_watch(stopped->engine.service->notices, NULL, NULL);
+		notices_watch(stopped->notices, NULL, NULL);
 	if (stopped->calls)
 		queue_close(stopped->calls);
 	for (size_t i = 0; i < THREADS; i++)
-		thread_join(&stopped->threads[i]);
+		thread_join(&stopped->runners[i].thread);
 	loop_stop(&stopped->loop, LOOP_GRACE_MS);
 	control_server_free(&stopped->server);
+	/* The sessions' ends reach them: after the loop. */
+	transfers_free(&stopped->transfers);
 	queue_free(&stopped->calls);
 	free(stopped);
 	*control = NULL;

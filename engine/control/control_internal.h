@@ -14,7 +14,11 @@ struct control_request {
 	void (*done)(struct control_request *request, json_t *result, json_t *problem);
 	void *context;
 	control_answer *answer;
+	const void *caller; /* the connection that owns what the call begins */
 };
+
+/* Nothing of the caller is left: what it began ends. Any thread. */
+void control_caller_gone(struct control *control, const void *caller);
 
 /* False: refused, the request stays the caller's (the control is busy or ends). */
 bool control_submit(struct control *control, struct control_request *request, struct error *error);

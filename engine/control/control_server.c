@@ -51,6 +51,7 @@ static void session_free_when_done(struct session *session)
 	if (session->conn || session->calls)
 		return;
 	list_remove(&session->link);
+	control_caller_gone(session->server->control, session);
 	free(session);
 }
 
@@ -68,11 +69,11 @@ static char *response_text(json_t *id, json_t *result, json_t *problem)
 	char *text = json_rpc_response(id, result, problem);
 	struct error error;
 
-	if (!text || strlen(text) <= LOCAL_FRAME_MAX)
+	if (!text || strlen(text) <= LOCAL_ANSWER_MAX)
 		return text;
 	json_memory_free_text(text);
 	error_set(&error, ERROR_FULL, "the answer is longer than a line may be (%d bytes)",
-		LOCAL_FRAME_MAX);
+		LOCAL_ANSWER_MAX);
 	return json_rpc_response(id, NULL, json_rpc_problem(JSON_RPC_FAILED, &error));
 }
 
@@ -132,6 +133,7 @@ static bool submit(struct session *session, struct json_rpc_request *rpc, struct
 	reply->task.run = deliver_reply;
 	reply->request.rpc = *rpc;
 	reply->request.done = on_done;
+	reply->request.caller = session;
 	/* Before it is submitted: the answer may be there before this function has returned. */
 	session->calls++;
 	loop_hold(session->server->loop);
@@ -359,6 +361,7 @@ void control_server_free(struct control_server **server)
 {
 	if (!*server)
 		return;
+	timer_free(&(*server)->pause);
 	mutex_free(&(*server)->mutex);
 	free(*server);
 	*server = NULL;

@@ -4,11 +4,13 @@
 
 #include <jansson.h>
 
+#include "base/buf.h"
 #include "control/control.h"
 #include "control/method.h"
 
 /* Returns a new value, or NULL with *error. The parameters were checked against the row: the required ones
- * are there, each has its type, and there are no others. */
+ * are there, each has its type and is one of its choices, and there are no others. Bulk data goes by a transfer
+ * (transfer_internal.h), which the handler begins. */
 typedef json_t *method_run(struct control_engine *engine, json_t *params, struct error *error);
 
 struct method {
@@ -19,9 +21,16 @@ struct method {
 const struct method *method_find(const char *name);
 bool method_check_params(const struct method *method, json_t *params, struct error *error);
 
-/* The string value of a parameter, or NULL when it was not given. */
+/* The string value of a parameter, or NULL when it was not given (or is a file that is no text). */
 const char *method_text(json_t *params, const char *name);
 bool method_flag(json_t *params, const char *name);
+/* An array of strings, borrowed, maybe empty; NULL when it was not given. */
+json_t *method_list(json_t *params, const char *name);
+/* False when it was not given. */
+bool method_number(json_t *params, const char *name, uint64_t *number);
+/* Appends the content of a PARAMETER_FILE, whichever way it came; nothing when it was not given. It may hold a
+ * key: wipe it. */
+bool method_file(json_t *params, const char *name, struct buf *content, struct error *error);
 /* The parameter "id" as a mailbox id. */
 bool method_mailbox(json_t *params, struct id *mailbox, struct error *error);
 /* "2026-11-24T04:08:06Z", or JSON null for 0. */
@@ -36,8 +45,14 @@ method_run method_status, method_methods;
 method_run method_settings_list, method_settings_get, method_settings_set;
 method_run method_mailbox_create, method_mailbox_list, method_mailbox_show, method_mailbox_suspend,
 	method_mailbox_resume, method_mailbox_delete;
-method_run method_certificate_show;
+method_run method_certificate_show, method_certificate_generate, method_certificate_import,
+	method_certificate_remove;
 method_run method_selftest;
+method_run method_gateway_restart;
+method_run method_transfer_read, method_transfer_write, method_transfer_cancel;
+
+/* A problem as status lists it. */
+json_t *method_problem_row(const struct problem *problem);
 
 /* The rows of mailbox.list, for status. */
 json_t *method_mailbox_rows(struct control_engine *engine, struct error *error);

@@ -15,11 +15,12 @@ static json_t *run(struct control_engine *engine, struct error *error)
 {
 	struct selftest_report *report = malloc(sizeof *report);
 	struct service_settings settings;
+	char trusted[PATH_SIZE];
 	struct selftest_options options = {
 		.mailboxes = &engine->mailboxes,
 		.reception = engine->reception,
 		.loop = engine->worker,
-		.authority_file = engine->authority_file,
+		.authority_file = trusted,
 		.hostname = settings.hostname,
 	};
 	json_t *result = NULL, *steps;
@@ -27,7 +28,9 @@ static json_t *run(struct control_engine *engine, struct error *error)
 	service_settings(engine->service, &settings);
 	if (!report) {
 		error_set_memory(error);
-	} else if (selftest_run(&options, report, error)) {
+	} else if (certificates_trusted_file(
+			   engine->certificates, settings.hostname, trusted, error) &&
+		   selftest_run(&options, report, error)) {
 		steps = json_array();
 		for (size_t i = 0; i < report->count; i++)
 			method_append(&steps, step_row(&report->steps[i]));

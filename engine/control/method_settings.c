@@ -1,4 +1,4 @@
-/* method_settings.c -- settings: checked against the option table, saved, then used. A value that cannot be
+/* method_settings.c -- settings: checked against the option table, used, saved. A value that cannot be used or
  * saved changes nothing. */
 #include "method_internal.h"
 
@@ -59,24 +59,33 @@ json_t *method_settings_get(struct control_engine *engine, json_t *params, struc
 	return method_result(setting_row(config_option_find(key), text), error);
 }
 
+static bool use(struct control_engine *engine, const char *key, const struct config *config,
+	struct error *error)
+{
+	return !engine->use_setting ||
+	       engine->use_setting(engine->use_setting_context, key, config, error);
+}
+
 /* With service.changing held: nobody else writes the settings meanwhile. */
-static bool change(struct service *service, const char *key, const char *value,
+static bool change(struct control_engine *engine, const char *key, const char *value,
 	char text[CONFIG_TEXT_SIZE], struct error *error)
 {
-	struct config changed;
-	enum log_level level;
+	struct service *service = engine->service;
+	struct config before, changed;
 
 	mutex_lock(service->mutex);
-	changed = service->config;
+	before = changed = service->config;
 	mutex_unlock(service->mutex);
 	if (!config_set(&changed, key, value, error) || !config_get(&changed, key, text, error) ||
-		!store_setting_set(service->store, key, text, error))
+		!use(engine, key, &changed, error))
 		return false;
+	if (!store_setting_set(service->store, key, text, error)) {
+		use(engine, key, &before, NULL);
+		return false;
+	}
 	mutex_lock(service->mutex);
 	service->config = changed;
 	mutex_unlock(service->mutex);
-	if (log_level_parse(changed.log_level, &level))
-		log_set_level(level);
 	return true;
 }
 
@@ -89,7 +98,7 @@ json_t *method_settings_set(struct control_engine *engine, json_t *params, struc
 	bool ok;
 
 	mutex_lock(service->changing);
-	ok = change(service, key, method_text(params, "value"), text, error);
+	ok = change(engine, key, method_text(params, "value"), text, error);
 	mutex_unlock(service->changing);
 	if (!ok)
 		return NULL;

@@ -5,12 +5,14 @@
 
 #include "platform/clock.h"
 
-static json_t *listener_rows(const struct reception *reception)
+static json_t *listener_rows(struct reception *reception)
 {
+	struct reception_listener listeners[RECEPTION_LISTENERS_MAX];
+	size_t count = reception_listeners(reception, listeners);
 	json_t *rows = json_array();
 
-	for (size_t i = 0; i < reception_listener_count(reception); i++) {
-		const struct reception_listener *listener = reception_listener_at(reception, i);
+	for (size_t i = 0; i < count; i++) {
+		const struct reception_listener *listener = &listeners[i];
 
 		method_append(&rows,
 			json_pack("{s:s, s:s, s:i, s:s}", "service",
@@ -22,22 +24,27 @@ static json_t *listener_rows(const struct reception *reception)
 	return rows;
 }
 
-static json_t *problem_rows(struct problems *problems, bool *has_error)
+json_t *method_problem_row(const struct problem *problem)
 {
 	static const char *const severities[] = {
 		[PROBLEM_WARNING] = "warning",
 		[PROBLEM_ERROR] = "critical",
 	};
+
+	return json_pack("{s:s, s:s, s:s, s:s, s:o}", "id", problem->id, "severity",
+		severities[problem->severity], "text", problem->text, "remedy", problem->remedy,
+		"since", method_time(problem->since_us));
+}
+
+static json_t *problem_rows(struct problems *problems, bool *has_error)
+{
 	struct problem *list = malloc(PROBLEMS_MAX * sizeof *list);
 	size_t count = list ? problems_list(problems, list, PROBLEMS_MAX) : 0;
 	json_t *rows = list ? json_array() : NULL;
 
 	for (size_t i = 0; i < count; i++) {
 		*has_error = *has_error || list[i].severity == PROBLEM_ERROR;
-		method_append(
-			&rows, json_pack("{s:s, s:s, s:s, s:s, s:o}", "id", list[i].id, "severity",
-				       severities[list[i].severity], "text", list[i].text, "remedy",
-				       list[i].remedy, "since", method_time(list[i].since_us)));
+		method_append(&rows, method_problem_row(&list[i]));
 	}
 	free(list);
 	return rows;
@@ -63,10 +70,12 @@ json_t *method_status(struct control_engine *engine, json_t *params, struct erro
 	else
 		state = json_array_size(problems) ? "warning" : "running";
 	return method_result(
-		json_pack("{s:s, s:s, s:I, s:o, s:o, s:[], s:{s:I, s:I}, s:o}", "state", state,
-			"version", LETTERGATE_VERSION, "uptime_s", (json_int_t)uptime_s,
+		json_pack("{s:s, s:s, s:I, s:o, s:o, s:[], s:{s:I, s:I, s:I, s:I}, s:o}", "state",
+			state, "version", LETTERGATE_VERSION, "uptime_s", (json_int_t)uptime_s,
 			"listeners", listener_rows(engine->reception), "mailboxes", mailboxes,
 			"accounts", "storage", "used_bytes", (json_int_t)figures.used_bytes,
-			"free_bytes", (json_int_t)figures.free_bytes, "problems", problems),
+			"free_bytes", (json_int_t)figures.free_bytes, "commits",
+			(json_int_t)figures.commits, "deliveries", (json_int_t)figures.deliveries,
+			"problems", problems),
 		error);
 }

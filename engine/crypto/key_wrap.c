@@ -12,6 +12,7 @@
 #include <sodium.h>
 
 #include "base/reader.h"
+#include "big_endian_internal.h"
 #include "crypto/secret.h"
 #include "key_wrap_internal.h"
 
@@ -70,12 +71,6 @@ static void make_ad(const struct id *mailbox, const uint8_t *header, uint8_t ad[
 {
 	memcpy(ad, mailbox->bytes, sizeof mailbox->bytes);
 	memcpy(ad + sizeof mailbox->bytes, header, WRAP_HEADER_SIZE);
-}
-
-static void put_u32(uint8_t *at, uint32_t value)
-{
-	for (int i = 0; i < 4; i++)
-		at[i] = (uint8_t)(value >> 8 * (3 - i));
 }
 
 bool key_wrap(enum wrap_kind kind, const struct id *mailbox,

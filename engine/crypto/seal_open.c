@@ -15,6 +15,7 @@
 
 #include "base/reader.h"
 #include "crypto/secret.h"
+#include "mailbox_keyring_internal.h"
 #include "sealed_format_internal.h"
 
 enum step {
@@ -36,8 +37,7 @@ struct opener_secrets {
 struct opener {
 	struct id mailbox;
 	struct id message;
-	uint8_t box_key[BOX_KEY_SIZE];
-	const struct mailbox_secret_keys *secret_keys;
+	const struct mailbox_keyring *keyring;
 	struct opener_secrets *secrets;
 
 	enum step step;
@@ -60,8 +60,7 @@ static void go_to(struct opener *opener, enum step step, size_t wanted)
 }
 
 struct opener *opener_new(const struct id *mailbox, const struct id *message,
-	const struct mailbox_public_keys *public_keys,
-	const struct mailbox_secret_keys *secret_keys, struct error *error)
+	const struct mailbox_keyring *keyring, struct error *error)
 {
 	struct opener *opener = malloc(sizeof *opener);
 
@@ -77,8 +76,7 @@ struct opener *opener_new(const struct id *mailbox, const struct id *message,
 	}
 	opener->mailbox = *mailbox;
 	opener->message = *message;
-	memcpy(opener->box_key, public_keys->box, sizeof opener->box_key);
-	opener->secret_keys = secret_keys;
+	opener->keyring = keyring;
 	opener->failure = ERROR_NONE;
 	opener->has_key = false;
 	opener->is_first = true;
@@ -174,6 +172,18 @@ static bool letter_fits(const struct opener *opener, const uint8_t *letter)
 	       memcmp(message, opener->message.bytes, sizeof(struct id)) == 0;
 }
 
+static bool open_letter(const struct opener *opener, struct bytes envelope, uint8_t *letter)
+{
+	for (size_t i = 0; i < opener->keyring->count; i++) {
+		const struct keyring_box *box = &opener->keyring->boxes[i];
+
+		if (crypto_box_seal_open(letter, envelope.data, envelope.size, box->public_key,
+			    box->secret_key) == 0)
+			return letter_fits(opener, letter);
+	}
+	return false;
+}
+
 static bool take_envelope(
 	struct opener *opener, struct bytes piece, struct buf *plain, struct error *error)
 {
@@ -183,9 +193,7 @@ static bool take_envelope(
 
 	if (!letter)
 		return error_set(error, ERROR_BUSY, "no secret memory is free; try again");
-	if (crypto_box_seal_open(letter, piece.data, piece.size, opener->box_key,
-		    opener->secret_keys->box) != 0 ||
-		!letter_fits(opener, letter)) {
+	if (!open_letter(opener, piece, letter)) {
 		is_damaged(error);
 		goto out;
 	}

@@ -122,7 +122,7 @@ static void print_changed_setting(json_t *row)
 	printf("%s = %s\n", json_string_value(json_object_get(row, "key")),
 		json_string_value(json_object_get(row, "value")));
 	if (json_is_true(json_object_get(row, "needs_restart")))
-		puts("It takes effect when the gateway is started again.");
+		puts("It takes effect after `lettergatectl restart`.");
 }
 
 static void print_certificate(json_t *result)
@@ -144,6 +144,12 @@ static void print_mailboxes(json_t *rows)
 		     "one.");
 }
 
+static void print_restarted(json_t *result)
+{
+	(void)result;
+	puts("The gateway has started again.");
+}
+
 static const struct {
 	const char *method;
 	void (*print)(json_t *result);
@@ -155,6 +161,7 @@ static const struct {
 	{ "settings.set", print_changed_setting },
 	{ "certificate.show", print_certificate },
 	{ "mailbox.list", print_mailboxes },
+	{ "gateway.restart", print_restarted },
 };
 
 void ctl_print(const struct method_facts *method, json_t *result)

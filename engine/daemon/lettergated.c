@@ -1,12 +1,13 @@
 /* lettergated.c -- the engine without a screen: a foreground process that says `ready` on standard output once
  * everything listens, logs to standard error, and ends in order on SIGTERM, SIGINT or SIGHUP. */
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/log.h"
 #include "gateway/gateway.h"
+#include "platform/log_stream.h"
 #include "platform/process.h"
 
 enum { EXIT_REFUSED = 1, EXIT_USAGE = 2, OVERRIDES_MAX = 64 };
@@ -54,20 +55,6 @@ static bool add_setting(struct arguments *arguments, char *text)
 	return add_override(arguments, text, equals + 1);
 }
 
-/* A person reads this stream, or a service manager that keeps its own time; both bear a time in front. */
-static void write_log(void *context, enum log_level level, const char *line)
-{
-	time_t now = time(NULL);
-	struct tm parts;
-	char text[32] = "";
-
-	(void)context;
-	(void)level;
-	if (gmtime_r(&now, &parts))
-		strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts);
-	fprintf(stderr, "time=%s %s\n", text, line);
-}
-
 /* 0, or the exit status. */
 static int parse(int count, char **values, struct arguments *arguments)
 {
@@ -98,6 +85,31 @@ static int parse(int count, char **values, struct arguments *arguments)
 	return 0;
 }
 
+static atomic_bool is_restart_wanted;
+
+/* On a thread of the gateway, which cannot end itself. */
+static void want_restart(void *context)
+{
+	(void)context;
+	atomic_store(&is_restart_wanted, true);
+	process_wake();
+}
+
+/* Until a stop signal, or until it cannot be started again. */
+static int serve(struct gateway *gateway)
+{
+	struct gateway_error failure;
+
+	while (!process_wait_for_stop()) {
+		if (!atomic_exchange(&is_restart_wanted, false) ||
+			gateway_restart(gateway, &failure))
+			continue;
+		fprintf(stderr, "lettergated: starting again: %s\n", failure.text);
+		return EXIT_REFUSED;
+	}
+	return EXIT_SUCCESS;
+}
+
 int main(int count, char **values)
 {
 	struct arguments arguments;
@@ -116,7 +128,9 @@ int main(int count, char **values)
 		fprintf(stderr, "lettergated: %s\n", error.text);
 		return EXIT_REFUSED;
 	}
-	log_set_sink(write_log, NULL);
+	log_stream_start();
+	log_set_sink(log_stream_write, NULL);
+	arguments.options.on_restart = want_restart;
 	gateway = gateway_open(&arguments.options, &failure);
 	if (!gateway) {
 		fprintf(stderr, "lettergated: %s\n", failure.text);
@@ -124,7 +138,7 @@ int main(int count, char **values)
 	}
 	puts("ready");
 	fflush(stdout);
-	process_wait_for_stop();
+	status = serve(gateway);
 	gateway_close(&gateway);
-	return EXIT_SUCCESS;
+	return status;
 }

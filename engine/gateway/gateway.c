@@ -1,4 +1,5 @@
-/* gateway.c -- one face for the two kinds of gateway. */
+/* gateway.c -- one face for the two kinds of gateway. The host of one that starts again goes away and comes back
+ * under the same handle: a call pins it for as long as it is handed over. */
 #include "gateway/gateway.h"
 
 #include <stdio.h>
@@ -7,6 +8,7 @@
 
 #include "control/control_client.h"
 #include "control/method.h"
+#include "gateway_options_internal.h"
 #include "host_internal.h"
 #include "platform/paths.h"
 #include "platform/thread.h"
@@ -14,9 +16,21 @@
 static const char service_data_folder[] = "/var/lib/lettergate";
 
 struct gateway {
-	struct host *host;	       /* hosted */
 	struct control_client *client; /* attached */
+	/* hosted */
+	struct gateway_options_copy options;
+	struct mutex *mutex;
+	struct condition *unpinned;
+	/* under the mutex */
+	struct host *host; /* NULL while it starts again */
+	unsigned pins;	   /* calls that are being handed to it */
+	gateway_notification *on_notification;
+	void *notification_context;
 };
+
+static const char restarting_problem[] =
+	"{\"code\":-32000,\"message\":\"the gateway is starting again; try again in a "
+	"moment\",\"data\":{\"kind\":\"busy\"}}";
 
 static void fill_error(
 	struct gateway_error *filled, enum gateway_failure failure, const struct error *error)
@@ -25,18 +39,27 @@ static void fill_error(
 	snprintf(filled->text, sizeof filled->text, "%s", error->text);
 }
 
+static bool open_host(struct gateway *gateway, const struct gateway_options *options,
+	enum gateway_failure *failure, struct error *error)
+{
+	gateway->mutex = mutex_new(error);
+	gateway->unpinned = gateway->mutex ? condition_new(error) : NULL;
+	if (!gateway->unpinned || !gateway_options_copy(&gateway->options, options, error))
+		return false;
+	gateway->host = host_open(&gateway->options.options, failure, error);
+	return gateway->host != NULL;
+}
+
 struct gateway *gateway_open(const struct gateway_options *options, struct gateway_error *error)
 {
 	struct gateway *gateway = calloc(1, sizeof *gateway);
 	struct error why = { .kind = ERROR_MEMORY, .text = "out of memory" };
 	enum gateway_failure failure = GATEWAY_FAILED;
 
-	if (gateway)
-		gateway->host = host_open(options, &failure, &why);
-	if (gateway && gateway->host)
+	if (gateway && open_host(gateway, options, &failure, &why))
 		return gateway;
 	fill_error(error, failure, &why);
-	free(gateway);
+	gateway_close(&gateway);
 	return NULL;
 }
 
@@ -82,26 +105,60 @@ struct gateway *gateway_attach(const char *data_folder, struct gateway_error *er
 
 bool gateway_is_hosted(const struct gateway *gateway)
 {
-	return gateway->host != NULL;
+	return !gateway->client;
 }
 
 void gateway_close(struct gateway **gateway)
 {
-	if (!*gateway)
+	struct gateway *closed = *gateway;
+
+	if (!closed)
 		return;
-	control_client_close(&(*gateway)->client);
-	host_close(&(*gateway)->host);
-	free(*gateway);
+	control_client_close(&closed->client);
+	host_close(&closed->host);
+	gateway_options_clear(&closed->options);
+	mutex_free(&closed->mutex);
+	condition_free(&closed->unpinned);
+	free(closed);
 	*gateway = NULL;
+}
+
+/* The host, which stays until unpin(); NULL while it starts again. */
+static struct host *pin(struct gateway *gateway)
+{
+	struct host *host;
+
+	mutex_lock(gateway->mutex);
+	host = gateway->host;
+	gateway->pins += host != NULL;
+	mutex_unlock(gateway->mutex);
+	return host;
+}
+
+static void unpin(struct gateway *gateway)
+{
+	mutex_lock(gateway->mutex);
+	gateway->pins--;
+	condition_broadcast(gateway->unpinned);
+	mutex_unlock(gateway->mutex);
 }
 
 void gateway_call(struct gateway *gateway, const char *method, const char *params,
 	gateway_answer *answer, void *context)
 {
-	if (gateway->host)
-		control_call(gateway->host->control, method, params, answer, context);
-	else
+	struct host *host;
+
+	if (gateway->client) {
 		control_client_call(gateway->client, method, params, answer, context);
+		return;
+	}
+	host = pin(gateway);
+	if (!host) {
+		answer(context, NULL, restarting_problem);
+		return;
+	}
+	control_call(host->control, method, params, answer, context);
+	unpin(gateway);
 }
 
 struct waiting {
@@ -145,10 +202,66 @@ bool gateway_call_wait(struct gateway *gateway, const char *method, const char *
 bool gateway_subscribe(
 	struct gateway *gateway, gateway_notification *on_notification, void *context)
 {
-	if (gateway->host)
-		control_subscribe(gateway->host->control, on_notification, context);
-	else
+	struct host *host;
+
+	if (gateway->client) {
 		control_client_subscribe(gateway->client, on_notification, context);
+		return true;
+	}
+	mutex_lock(gateway->mutex);
+	gateway->on_notification = on_notification;
+	gateway->notification_context = context;
+	mutex_unlock(gateway->mutex);
+	host = pin(gateway);
+	if (host) {
+		control_subscribe(host->control, on_notification, context);
+		unpin(gateway);
+	}
+	return true;
+}
+
+/* ---- starting again ---- */
+
+/* What is handed over meanwhile is refused; what was handed over is answered by its end. */
+static struct host *take_host(struct gateway *gateway)
+{
+	struct host *host;
+
+	mutex_lock(gateway->mutex);
+	host = gateway->host;
+	gateway->host = NULL;
+	while (gateway->pins)
+		condition_wait(gateway->unpinned, gateway->mutex);
+	mutex_unlock(gateway->mutex);
+	return host;
+}
+
+static void give_host(struct gateway *gateway, struct host *host)
+{
+	mutex_lock(gateway->mutex);
+	control_subscribe(host->control, gateway->on_notification, gateway->notification_context);
+	gateway->host = host;
+	mutex_unlock(gateway->mutex);
+	/* Whatever the subscriber knew may have changed. */
+	notices_note(host->service.notices, NOTICES_ALL);
+}
+
+bool gateway_restart(struct gateway *gateway, struct gateway_error *error)
+{
+	struct error why = { .kind = ERROR_STATE, .text = "this gateway runs elsewhere" };
+	enum gateway_failure failure = GATEWAY_FAILED;
+	struct host *host = NULL;
+
+	if (!gateway->client) {
+		host = take_host(gateway);
+		host_close(&host);
+		host = host_open(&gateway->options.options, &failure, &why);
+	}
+	if (!host) {
+		fill_error(error, failure, &why);
+		return false;
+	}
+	give_host(gateway, host);
 	return true;
 }
 

@@ -50,7 +50,6 @@ static bool prepare_folder(struct host *host, const struct gateway_options *opti
 	}
 	if (!folder_create(path, error) || !path_canonical(path, engine->data_folder, error) ||
 		!path_join(engine->data_folder, "tls", engine->tls_folder, error) ||
-		!path_join(engine->tls_folder, "authority.crt", engine->authority_file, error) ||
 		!path_join(engine->data_folder, "lock", path, error))
 		return false;
 	host->lock = instance_lock_take(path, error);
@@ -81,6 +80,7 @@ static bool open_store(struct host *host, struct error *error)
 		.folder = host->engine.data_folder,
 		.on_trouble = on_store_trouble,
 		.context = host,
+		.ballast_bytes = STORE_BALLAST_BYTES,
 	};
 
 	service->mutex = mutex_new(error);
@@ -88,7 +88,10 @@ static bool open_store(struct host *host, struct error *error)
 	service->notices = service->mutex && service->changing ? notices_new(error) : NULL;
 	service->problems = service->notices ? problems_new(service->notices, error) : NULL;
 	service->directory = service->problems ? directory_new(service->problems, error) : NULL;
-	if (!service->directory)
+	service->maildrops = service->directory ? maildrops_new(error) : NULL;
+	service->login_guard =
+		service->maildrops ? login_guard_new(service->problems, error) : NULL;
+	if (!service->login_guard)
 		return false;
 	check_memory(host);
 	service->store = store_open(&options, error);
@@ -116,37 +119,55 @@ static bool start_loops(struct host *host, struct error *error)
 	return true;
 }
 
-static void raise_file_limit(struct host *host)
+void host_raise_file_limit(struct host *host, uint64_t sessions)
 {
-	uint64_t wanted = 2 * host->service.config.limits_sessions + SPARE_FILES;
+	uint64_t wanted = 2 * sessions + SPARE_FILES;
 	uint64_t got = 0;
 	struct error error;
 
-	if (process_raise_file_limit(wanted, &got, &error) && got >= wanted)
+	if (process_raise_file_limit(wanted, &got, &error) && got >= wanted) {
+		problems_resolve(host->service.problems, "open-files");
 		return;
+	}
 	problems_raise(host->service.problems, clock_wall_us(), PROBLEM_WARNING, "open-files",
 		"The limit of open files is lower than the number of sessions needs.",
 		"Raise it (ulimit -n, or LimitNOFILE= of the service), or lower limits.sessions.");
 }
 
-static bool start_services(struct host *host, struct error *error)
+static bool start_watching(struct host *host, struct error *error)
+{
+	host->monitor = monitor_new(&host->service, error);
+	if (!host->monitor || !monitor_start(host->monitor, error))
+		return false;
+	host->alerts = alerts_start(&host->service, error);
+	return host->alerts != NULL;
+}
+
+static bool start_services(
+	struct host *host, const struct gateway_options *options, struct error *error)
 {
 	char socket_path[PATH_SIZE];
 
 	host->service.hashing = hashing_start(error);
 	if (!host->service.hashing || !start_loops(host, error))
 		return false;
-	raise_file_limit(host);
+	host_raise_file_limit(host, host->service.config.limits_sessions);
 	host->engine.reception = reception_open(&host->service, &host->service.config, error);
 	if (!host->engine.reception)
 		return false;
 	host->engine.service = &host->service;
+	host->engine.restart = options->on_restart;
+	host->engine.restart_context = options->context;
+	host->engine.use_setting = host_use_setting;
+	host->engine.use_setting_context = host;
 	host->engine.started_us = clock_monotonic_us();
 	host->control = control_start(&host->engine, error);
+	/* The socket last: a setting that it brings may change the listeners. */
 	return host->control && host_certificates_start(host, error) &&
+	       reception_start(host->engine.reception, host->loops, host->loop_count, error) &&
+	       start_watching(host, error) &&
 	       path_control_socket(host->engine.data_folder, true, socket_path, error) &&
-	       control_serve(host->control, socket_path, error) &&
-	       reception_start(host->engine.reception, host->loops, host->loop_count, error);
+	       control_serve(host->control, socket_path, error);
 }
 
 struct host *host_open(
@@ -162,7 +183,7 @@ struct host *host_open(
 	if (process_harden(false, error) && prepare_folder(host, options, failure, error) &&
 		secret_start(SECRET_SLAB_BYTES, error) && open_store(host, error) &&
 		host_settings_load(host, options, error) && host_certificates_load(host, error) &&
-		start_services(host, error)) {
+		start_services(host, options, error)) {
 		log_event(LOG_INFO, "gateway.started", "version=%s data=\"%s\" workers=%zu",
 			LETTERGATE_VERSION, host->engine.data_folder, host->loop_count);
 		return host;
@@ -200,6 +221,8 @@ void host_close(struct host **host)
 		return;
 	service = &closed->service;
 	is_started = closed->control != NULL;
+	alerts_stop(&closed->alerts);
+	monitor_free(&closed->monitor);
 	/* The listeners' list is shown by methods: they end before it goes. */
 	control_stop(&closed->control);
 	reception_close(&closed->engine.reception);
@@ -208,17 +231,19 @@ void host_close(struct host **host)
 	if (service->mutex)
 		host_certificates_stop(closed);
 	store_close(&service->store);
+	if (is_started)
+		log_event(LOG_INFO, "gateway.ended", "data=\"%s\"", closed->engine.data_folder);
+	/* It may still raise a problem. */
+	host_log_stop(closed);
+	login_guard_free(&service->login_guard);
+	maildrops_free(&service->maildrops);
 	directory_free(&service->directory);
 	problems_free(&service->problems);
 	notices_free(&service->notices);
-	tls_context_free(&service->tls);
-	for (size_t i = 0; i < closed->old_context_count; i++)
-		tls_context_free(&closed->old_contexts[i]);
+	certificates_close(&closed->engine.certificates);
 	mutex_free(&service->mutex);
 	mutex_free(&service->changing);
 	instance_lock_release(&closed->lock);
-	if (is_started)
-		log_event(LOG_INFO, "gateway.ended", "data=\"%s\"", closed->engine.data_folder);
 	free(closed);
 	*host = NULL;
 }

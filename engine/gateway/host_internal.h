@@ -3,11 +3,14 @@
 #ifndef LG_GATEWAY_HOST_INTERNAL_H
 #define LG_GATEWAY_HOST_INTERNAL_H
 
+#include "control/alerts.h"
 #include "control/control.h"
 #include "gateway/gateway.h"
 #include "platform/instance_lock.h"
+#include "platform/log_file.h"
+#include "service/monitor.h"
 
-enum { WORKERS_MAX = 64, OLD_CONTEXTS_MAX = 16 };
+enum { WORKERS_MAX = 64 };
 
 struct host {
 	struct control_engine engine;
@@ -16,13 +19,13 @@ struct host {
 	struct loop *loops[WORKERS_MAX];
 	size_t loop_count;
 	struct control *control;
-	/* the certificates' daily look */
+	struct monitor *monitor;
+	struct alerts *alerts;
+	struct log_file *log_file; /* NULL: log.file is off */
+	/* the certificates' hourly look */
 	struct thread *keeper;
 	struct condition *keeper_wakes; /* with service.mutex */
 	bool is_ending;			/* under service.mutex */
-	struct tls_context *old_contexts[OLD_CONTEXTS_MAX];
-	size_t old_context_count;
-	bool is_reload_due; /* a certificate was renewed and is not used yet; the keeper's own */
 };
 
 struct host *host_open(
@@ -34,10 +37,24 @@ void host_close(struct host **host);
 bool host_settings_load(
 	struct host *host, const struct gateway_options *options, struct error *error);
 
+/* How a setting that is changed while the gateway runs reaches what it is about. One table, which has a row for
+ * each setting that needs no restart (config_option.needs_restart). A control_engine.use_setting. */
+bool host_use_setting(
+	void *host, const char *key, const struct config *changed, struct error *error);
+bool host_can_use_setting(const char *key);
+/* As many files as the sessions may need; too few are a problem. */
+void host_raise_file_limit(struct host *host, uint64_t sessions);
+
+/* The settings log.*: level, masking, and the file in the data folder. */
+bool host_log_use(struct host *host, const struct config *config, struct error *error);
+void host_log_stop(struct host *host);
+
 /* Makes what is missing and loads it into service.tls. */
 bool host_certificates_load(struct host *host, struct error *error);
-/* Looks once a day until host_certificates_stop(). */
+/* Looks once an hour until host_certificates_stop(). */
 bool host_certificates_start(struct host *host, struct error *error);
 void host_certificates_stop(struct host *host);
+/* service.hostname is new: makes the certificates anew for it. What stands in the way is a problem. */
+void host_certificates_rename(struct host *host);
 
 #endif

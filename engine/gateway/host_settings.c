@@ -46,6 +46,9 @@ static void load_row(void *context, const char *key, const char *value)
 	char id[96], text[512];
 	struct error error;
 
+	/* What a part of the gateway remembers, and is no setting. */
+	if (strncmp(key, "state.", strlen("state.")) == 0)
+		return;
 	note_key(loading, key);
 	if (config_set(&loading->host->service.config, key, value, &error))
 		return;
@@ -126,7 +129,6 @@ bool host_settings_load(
 {
 	struct config *config = &host->service.config;
 	struct loading loading = { .host = host };
-	enum log_level level;
 
 	config_set_defaults(config);
 	if (!store_setting_each(host->service.store, load_row, &loading, error))
@@ -143,7 +145,5 @@ bool host_settings_load(
 	memcpy(host->service.hostname, config->hostname, sizeof host->service.hostname);
 	if (!*host->service.hostname)
 		host_name(host->service.hostname);
-	if (log_level_parse(config->log_level, &level))
-		log_set_level(level);
-	return true;
+	return host_log_use(host, config, error);
 }

@@ -1,5 +1,5 @@
-/* address.c -- the grammar of RFC 5321 4.1.2 and 4.1.3, each rule a function that takes what it matches
- * off the front of a view.
+/* address.c -- the grammar of RFC 5321 4.1.2 and 4.1.3, with what RFC 6531 3.3 adds to it, each rule a
+ * function that takes what it matches off the front of a view.
  *
  * Invariant: nothing that was accepted holds a control character, and a blank only inside of a quoted
  * local part, so an address can be written into a command, a header or a log line as it is.
@@ -8,6 +8,8 @@
  * one: dots side by side or at the ends of a local part, and underscores in domains. What a local
  * part means is its own host's affair (RFC 5321 2.3.11). */
 #include "mail/address.h"
+
+#include "base/utf8.h"
 
 enum { ADDRESS_MAXIMUM = 254, DOMAIN_MAXIMUM = 255, LABEL_MAXIMUM = 63 };
 
@@ -34,28 +36,6 @@ static bool take(struct bytes *rest, uint8_t wanted)
 	if (!rest->size || rest->data[0] != wanted)
 		return false;
 	*rest = bytes_skip(*rest, 1);
-	return true;
-}
-
-/* Well-formed UTF-8: no overlong form, no surrogate, nothing above U+10FFFF (RFC 3629 4). */
-static bool is_utf8(struct bytes text)
-{
-	while (text.size) {
-		const uint8_t first = text.data[0];
-		const size_t follow = first < 0x80 ? 0 : first < 0xe0 ? 1 : first < 0xf0 ? 2 : 3;
-		const uint8_t least = first == 0xe0 ? 0xa0 : first == 0xf0 ? 0x90 : 0x80;
-		const uint8_t most = first == 0xed ? 0x9f : first == 0xf4 ? 0x8f : 0xbf;
-
-		if ((first >= 0x80 && first < 0xc2) || first > 0xf4 || text.size < 1 + follow)
-			return false;
-		for (size_t i = 1; i <= follow; i++) {
-			uint8_t c = text.data[i];
-
-			if (c < (i == 1 ? least : 0x80) || c > (i == 1 ? most : 0xbf))
-				return false;
-		}
-		text = bytes_skip(text, 1 + follow);
-	}
 	return true;
 }
 
@@ -89,16 +69,19 @@ static bool take_local_part(struct bytes *rest, enum high_octets high)
 	return size > 0;
 }
 
-/* sub-domain = Let-dig [Ldh-str] */
+/* sub-domain = Let-dig [Ldh-str], or a U-label (RFC 6531 3.3), whose 63 octets are those of its form in
+ * ASCII (RFC 5890 2.3.2.1): in UTF-8 it may have more. */
 static bool take_label(struct bytes *rest, enum high_octets high)
 {
+	bool is_ascii = true;
 	size_t size = 0;
 
 	while (size < rest->size &&
 		(is_letter_or_digit(rest->data[size]) || rest->data[size] == '-' ||
 			rest->data[size] == '_' || is_high(rest->data[size], high)))
-		size++;
-	if (!size || size > LABEL_MAXIMUM || rest->data[0] == '-' || rest->data[size - 1] == '-')
+		is_ascii = rest->data[size++] < 128 && is_ascii;
+	if (!size || (is_ascii && size > LABEL_MAXIMUM) || rest->data[0] == '-' ||
+		rest->data[size - 1] == '-')
 		return false;
 	*rest = bytes_skip(*rest, size);
 	return true;
@@ -259,7 +242,7 @@ bool address_parse_path(struct bytes *rest, bool utf8, struct address *address)
 	}
 	if (!skip_source_route(&at, high) || !take_mailbox(&at, high, address) || !take(&at, '>'))
 		return false;
-	if (utf8 && !is_utf8(address->whole))
+	if (utf8 && !utf8_is_text(bytes_head(*rest, rest->size - at.size)))
 		return false;
 	*rest = at;
 	return true;

@@ -1,7 +1,7 @@
 /* certificate.c -- which certificates are made when.
  *
- * The invariant: a file that exists is never written by certificate_ensure(), and a private key by
- * nobody after it was made. Of each pair the key is written first: a crash in between leaves a key
+ * The invariant: a file that exists is never written by certificate_ensure(), and a private key, once
+ * made, by nobody but certificate_generate(). Of each pair the key is written first: a crash in between leaves a key
  * without a certificate, which the next start completes, and never a certificate that nobody can
  * use. */
 #include "certificate_internal.h"
@@ -209,18 +209,17 @@ static bool is_signed_by(X509 *certificate, X509 *authority)
 	return ok;
 }
 
-static bool is_due(X509 *certificate, X509 *authority, int64_t now_s)
+static bool ends_soon(X509 *certificate, int64_t now_s)
 {
 	int64_t end_s;
 
-	return is_signed_by(certificate, authority) &&
-	       certificate_time(X509_get0_notAfter(certificate), &end_s) &&
+	return certificate_time(X509_get0_notAfter(certificate), &end_s) &&
 	       end_s - now_s < CERTIFICATE_RENEWAL_DAYS * INT64_C(86400);
 }
 
 static bool renew_server(const char *folder, enum certificate_kind kind,
 	const struct certificate_pair *authority, const struct certificate_names *names,
-	int64_t now_s, bool *renewed, struct error *error)
+	int64_t now_s, bool at_once, bool *renewed, struct error *error)
 {
 	struct certificate_pair pair = { NULL, NULL };
 	char path[PATH_SIZE];
@@ -229,7 +228,8 @@ static bool renew_server(const char *folder, enum certificate_kind kind,
 	if (!certificate_path(folder, kind, path, error) ||
 		!certificate_load_pair(folder, kind, &pair, error))
 		return false;
-	if (is_due(pair.certificate, authority->certificate, now_s)) {
+	if (is_signed_by(pair.certificate, authority->certificate) &&
+		(at_once || ends_soon(pair.certificate, now_s))) {
 		ok = check_can_sign(folder, path, authority, error) &&
 		     sign_server(path, pair.key, authority, names, now_s, error);
 		*renewed = *renewed || ok;
@@ -238,8 +238,8 @@ static bool renew_server(const char *folder, enum certificate_kind kind,
 	return ok;
 }
 
-bool certificate_renew(const char *folder, const struct certificate_names *names, int64_t now_s,
-	bool *renewed, struct error *error)
+static bool renew_servers(const char *folder, const struct certificate_names *names, int64_t now_s,
+	bool at_once, bool *renewed, struct error *error)
 {
 	struct certificate_pair authority = { NULL, NULL };
 	struct paths paths;
@@ -249,7 +249,88 @@ bool certificate_renew(const char *folder, const struct certificate_names *names
 	ok = check_clock(now_s, error) && look(folder, CERTIFICATE_AUTHORITY, &paths, error) &&
 	     load_authority(folder, &paths, &authority, error);
 	for (size_t i = 0; ok && i < SERVER_COUNT; i++)
-		ok = renew_server(folder, servers[i], &authority, names, now_s, renewed, error);
+		ok = renew_server(
+			folder, servers[i], &authority, names, now_s, at_once, renewed, error);
+	certificate_pair_clear(&authority);
+	return ok;
+}
+
+bool certificate_renew(const char *folder, const struct certificate_names *names, int64_t now_s,
+	bool *renewed, struct error *error)
+{
+	return renew_servers(folder, names, now_s, false, renewed, error);
+}
+
+bool certificate_reissue(const char *folder, const struct certificate_names *names, int64_t now_s,
+	bool *renewed, struct error *error)
+{
+	return renew_servers(folder, names, now_s, true, renewed, error);
+}
+
+/* ---- new keys ---- */
+
+/* ERROR_STATE when the file is there and somebody else's: the only copy of a key may stand beside it. */
+static bool check_is_own(const char *path, X509 *authority, struct error *error)
+{
+	X509 *certificate = certificate_load(path, error);
+	bool ok = certificate && is_signed_by(certificate, authority);
+
+	if (certificate && !ok)
+		error_set(error, ERROR_STATE,
+			"%.200s was not made by the authority of this installation, so it is not "
+			"replaced; move it and its .key file away first",
+			path);
+	X509_free(certificate);
+	return ok;
+}
+
+static bool prepare_server(const char *folder, const struct paths *paths,
+	enum certificate_kind kind, const struct certificate_pair *authority,
+	const struct certificate_names *names, int64_t now_s, struct certificate_pair *pair,
+	struct error *error)
+{
+	if (!check_can_sign(folder, paths->certificate, authority, error) ||
+		(paths->has_certificate &&
+			!check_is_own(paths->certificate, authority->certificate, error)))
+		return false;
+	pair->key = certificate_make_key(kind, error);
+	if (pair->key)
+		pair->certificate =
+			certificate_make_server(pair->key, authority, names, now_s, error);
+	return pair->certificate != NULL;
+}
+
+/* There is no moment with a certificate of another key: the old certificate goes, on the disk too, before
+ * its key does. */
+static bool exchange_server(const char *folder, const struct paths *paths,
+	const struct certificate_pair *pair, struct error *error)
+{
+	if (paths->has_certificate &&
+		(!file_remove(paths->certificate, error) || !folder_sync(folder, error)))
+		return false;
+	return certificate_save_key(paths->key, pair->key, error) &&
+	       certificate_save(paths->certificate, pair->certificate, error);
+}
+
+bool certificate_generate(const char *folder, const struct certificate_names *names, int64_t now_s,
+	struct error *error)
+{
+	struct certificate_pair authority = { NULL, NULL };
+	struct certificate_pair pairs[SERVER_COUNT] = { { NULL, NULL } };
+	struct paths paths, server[SERVER_COUNT];
+	bool ok;
+
+	ok = check_clock(now_s, error) && look(folder, CERTIFICATE_AUTHORITY, &paths, error) &&
+	     load_authority(folder, &paths, &authority, error);
+	/* All that can be refused is refused before the first file changes. */
+	for (size_t i = 0; ok && i < SERVER_COUNT; i++)
+		ok = look(folder, servers[i], &server[i], error) &&
+		     prepare_server(folder, &server[i], servers[i], &authority, names, now_s,
+			     &pairs[i], error);
+	for (size_t i = 0; ok && i < SERVER_COUNT; i++)
+		ok = exchange_server(folder, &server[i], &pairs[i], error);
+	for (size_t i = 0; i < SERVER_COUNT; i++)
+		certificate_pair_clear(&pairs[i]);
 	certificate_pair_clear(&authority);
 	return ok;
 }

@@ -13,12 +13,19 @@
 enum { FILE_MAX = 1024 * 1024, CHAIN_MAX = 1000 };
 
 static const struct {
-	const char *certificate, *key;
+	const char *name, *certificate, *key;
 } files[] = {
-	[CERTIFICATE_AUTHORITY] = { "authority.crt", "authority.key" },
-	[CERTIFICATE_SERVER_EC] = { "server-ec.crt", "server-ec.key" },
-	[CERTIFICATE_SERVER_RSA] = { "server-rsa.crt", "server-rsa.key" },
+	[CERTIFICATE_AUTHORITY] = { "authority", "authority.crt", "authority.key" },
+	[CERTIFICATE_SERVER_EC] = { "server-ec", "server-ec.crt", "server-ec.key" },
+	[CERTIFICATE_SERVER_RSA] = { "server-rsa", "server-rsa.crt", "server-rsa.key" },
+	/* Key and certificate come together from outside, so they are exchanged in one step. */
+	[CERTIFICATE_IMPORTED] = { "imported", "imported.pem", "imported.pem" },
 };
+
+const char *certificate_kind_name(enum certificate_kind kind)
+{
+	return files[kind].name;
+}
 
 void certificate_pair_clear(struct certificate_pair *pair)
 {
@@ -39,21 +46,12 @@ bool certificate_key_path(
 	return path_join(folder, files[kind].key, path, error);
 }
 
-/* The file as a BIO over *content, which must live as long. */
-static BIO *open_file(const char *path, struct buf *content, struct error *error)
+static BIO *open_text(struct bytes pem)
 {
-	BIO *bio;
-
-	buf_init(content, FILE_MAX);
-	if (!file_load(path, content, error))
-		return NULL;
-	bio = BIO_new_mem_buf(content->size ? (const void *)content->data : "", (int)content->size);
-	if (!bio)
-		tls_error_set(error, ERROR_MEMORY, "reading %s", path);
-	return bio;
+	return BIO_new_mem_buf(pem.size ? (const void *)pem.data : "", (int)pem.size);
 }
 
-/* The end of the file is "no start line" too, and is not an error behind the first certificate. */
+/* The end of the text is "no start line" too. */
 static bool at_end(void)
 {
 	unsigned long code = ERR_peek_last_error();
@@ -61,36 +59,38 @@ static bool at_end(void)
 	return ERR_GET_LIB(code) == ERR_LIB_PEM && ERR_GET_REASON(code) == PEM_R_NO_START_LINE;
 }
 
+bool certificate_parse(struct bytes pem, STACK_OF(X509) * list)
+{
+	BIO *bio = open_text(pem);
+	X509 *certificate;
+	bool ok = bio != NULL;
+
+	while (ok && (certificate = PEM_read_bio_X509(bio, NULL, NULL, NULL)) != NULL) {
+		ok = sk_X509_num(list) < CHAIN_MAX && sk_X509_push(list, certificate) > 0;
+		if (!ok)
+			X509_free(certificate);
+	}
+	BIO_free(bio);
+	return ok && at_end();
+}
+
 STACK_OF(X509) * certificate_load_all(const char *path, struct error *error)
 {
 	STACK_OF(X509) *list = sk_X509_new_null();
 	struct buf content;
-	BIO *bio = open_file(path, &content, error);
-	X509 *certificate;
-	bool ok = false;
+	bool ok;
 
-	if (!bio)
-		goto out;
-	while (list && (certificate = PEM_read_bio_X509(bio, NULL, NULL, NULL)) != NULL) {
-		if (sk_X509_num(list) >= CHAIN_MAX || !sk_X509_push(list, certificate)) {
-			X509_free(certificate);
-			error_set(error, ERROR_INVALID, "%s holds too many certificates", path);
-			goto out;
-		}
-	}
-	ok = list && sk_X509_num(list) > 0 && at_end();
-	if (!ok)
-		tls_error_set(error, list ? ERROR_CORRUPT : ERROR_MEMORY,
+	buf_init(&content, FILE_MAX);
+	ok = (list || error_set_memory(error)) && file_load(path, &content, error);
+	if (ok && (!certificate_parse(buf_view(&content), list) || sk_X509_num(list) == 0))
+		ok = tls_error_set(error, ERROR_CORRUPT,
 			"%s holds no readable certificate; restore it from a backup", path);
-out:
 	ERR_clear_error();
-	BIO_free(bio);
 	buf_wipe(&content); /* someone may keep the key in the same file */
-	if (!ok) {
-		sk_X509_pop_free(list, X509_free);
-		list = NULL;
-	}
-	return list;
+	if (ok)
+		return list;
+	sk_X509_pop_free(list, X509_free);
+	return NULL;
 }
 
 X509 *certificate_load(const char *path, struct error *error)
@@ -102,25 +102,46 @@ X509 *certificate_load(const char *path, struct error *error)
 	return first;
 }
 
-/* OpenSSL would ask on the terminal. */
-static int refuse_to_ask(char *space, int size, int writing, void *context)
+struct opening {
+	const char *passphrase;
+	bool *asked;
+};
+
+/* Without it OpenSSL would ask on the terminal. */
+static int give_passphrase(char *space, int size, int writing, void *context)
 {
-	(void)space;
-	(void)size;
+	const struct opening *opening = context;
+	size_t length = opening->passphrase ? strlen(opening->passphrase) : 0;
+
 	(void)writing;
-	*(bool *)context = true;
-	return -1;
+	*opening->asked = true;
+	if (!length || length > (size_t)size)
+		return -1;
+	memcpy(space, opening->passphrase, length);
+	return (int)length;
+}
+
+EVP_PKEY *certificate_parse_key(struct bytes pem, const char *passphrase, bool *asked)
+{
+	struct opening opening = { passphrase, asked };
+	BIO *bio = open_text(pem);
+	EVP_PKEY *key;
+
+	*asked = false;
+	key = bio ? PEM_read_bio_PrivateKey(bio, NULL, give_passphrase, &opening) : NULL;
+	BIO_free(bio);
+	return key;
 }
 
 EVP_PKEY *certificate_load_key(const char *path, struct error *error)
 {
 	struct buf content;
-	BIO *bio = open_file(path, &content, error);
-	bool has_password = false;
+	bool has_password;
 	EVP_PKEY *key = NULL;
 
-	if (bio) {
-		key = PEM_read_bio_PrivateKey(bio, NULL, refuse_to_ask, &has_password);
+	buf_init(&content, FILE_MAX);
+	if (file_load(path, &content, error)) {
+		key = certificate_parse_key(buf_view(&content), NULL, &has_password);
 		if (!key && has_password)
 			error_set(error, ERROR_INVALID,
 				"%s is protected by a password; store the key without one", path);
@@ -129,7 +150,6 @@ EVP_PKEY *certificate_load_key(const char *path, struct error *error)
 				"%s holds no readable key; restore it from a backup", path);
 	}
 	ERR_clear_error();
-	BIO_free(bio);
 	buf_wipe(&content);
 	return key;
 }
@@ -198,6 +218,24 @@ bool certificate_save_key(const char *path, EVP_PKEY *key, struct error *error)
 		ok = file_save(path, content_of(bio), error);
 	else
 		tls_error_set(error, ERROR_MEMORY, "writing a key");
+	BIO_free(bio);
+	return ok;
+}
+
+bool certificate_save_all(const char *path, EVP_PKEY *key, X509 *certificate,
+	STACK_OF(X509) * chain, struct error *error)
+{
+	BIO *bio = BIO_new(BIO_s_secmem());
+	bool ok = bio && PEM_write_bio_PrivateKey(bio, key, NULL, NULL, 0, NULL, NULL) == 1 &&
+		  PEM_write_bio_X509(bio, certificate) == 1;
+
+	for (int i = 0; ok && i < sk_X509_num(chain); i++)
+		ok = PEM_write_bio_X509(bio, sk_X509_value(chain, i)) == 1;
+	if (ok)
+		ok = file_save(path, content_of(bio), error);
+	else
+		tls_error_set(error, ERROR_MEMORY, "writing a certificate");
+	ERR_clear_error();
 	BIO_free(bio);
 	return ok;
 }

@@ -1,5 +1,6 @@
 /* certificate_internal.h -- what the certificate files share: files and their parts
- * (certificate_file.c), names (certificate_names.c), making (certificate_make.c). OpenSSL's objects
+ * (certificate_file.c), names (certificate_names.c), making (certificate_make.c), reading. What only an
+ * import needs is in certificate_bag_internal.h. OpenSSL's objects
  * are freed with OpenSSL's functions; every function here leaves OpenSSL's error queue empty. */
 #ifndef LG_NET_CERTIFICATE_INTERNAL_H
 #define LG_NET_CERTIFICATE_INTERNAL_H
@@ -7,6 +8,7 @@
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
+#include "base/bytes.h"
 #include "net/certificate.h"
 #include "platform/paths.h"
 
@@ -29,11 +31,19 @@ STACK_OF(X509) * certificate_load_all(const char *path, struct error *error);
 /* The first one. */
 X509 *certificate_load(const char *path, struct error *error);
 EVP_PKEY *certificate_load_key(const char *path, struct error *error);
+/* The same from PEM texts that may hold other things, too. Both leave OpenSSL's queue to the caller: it says why the
+ * first one returned false, or the second NULL (PEM_R_NO_START_LINE: there was none).
+ * `list` gets all certificates, maybe none. *asked tells whether the key is protected by a passphrase. */
+bool certificate_parse(struct bytes pem, STACK_OF(X509) * list);
+EVP_PKEY *certificate_parse_key(struct bytes pem, const char *passphrase, bool *asked);
 /* Both files of `kind`. ERROR_CORRUPT when the key belongs to another certificate. */
 bool certificate_load_pair(const char *folder, enum certificate_kind kind,
 	struct certificate_pair *pair, struct error *error);
 bool certificate_save(const char *path, X509 *certificate, struct error *error);
 bool certificate_save_key(const char *path, EVP_PKEY *key, struct error *error);
+/* Key, certificate and what stands behind it in `chain`, in one file. */
+bool certificate_save_all(const char *path, EVP_PKEY *key, X509 *certificate,
+	STACK_OF(X509) * chain, struct error *error);
 /* The certificate's PEM text behind what is in *pem. */
 bool certificate_write_pem(X509 *certificate, struct buf *pem, struct error *error);
 
@@ -63,5 +73,14 @@ X509 *certificate_make_server(EVP_PKEY *key, const struct certificate_pair *auth
 bool certificate_is_ours(X509 *certificate);
 /* Seconds since 1970-01-01 UTC. */
 bool certificate_time(const ASN1_TIME *time, int64_t *seconds);
+
+/* ---- certificate_read.c ---- */
+
+/* "CN=gateway.example.com": nothing that could steer a terminal. */
+void certificate_describe_name(const X509_NAME *name, char *text, size_t size);
+/* "2026-11-24 04:08 UTC" */
+enum { CERTIFICATE_DATE_SIZE = 32 };
+const char *certificate_date(const ASN1_TIME *time, char text[CERTIFICATE_DATE_SIZE]);
+bool certificate_has_name(X509 *certificate, const char *host);
 
 #endif

@@ -4,11 +4,12 @@
 #include <openssl/ec.h>
 #include <openssl/err.h>
 #include <stdio.h>
+#include <time.h>
 
 #include "tls_error_internal.h"
 
-/* "CN=gateway.example.com": the most telling part first, nothing that could steer a terminal. */
-static void describe_subject(const X509_NAME *name, char *text, size_t size)
+/* The most telling part first. */
+void certificate_describe_name(const X509_NAME *name, char *text, size_t size)
 {
 	static const unsigned long flags = ASN1_STRFLGS_ESC_CTRL | ASN1_STRFLGS_UTF8_CONVERT |
 					   XN_FLAG_SEP_CPLUS_SPC | XN_FLAG_DN_REV | XN_FLAG_FN_SN;
@@ -19,6 +20,29 @@ static void describe_subject(const X509_NAME *name, char *text, size_t size)
 		length = BIO_read(bio, text, (int)size - 1);
 	text[length > 0 ? length : 0] = '\0';
 	BIO_free(bio);
+}
+
+const char *certificate_date(const ASN1_TIME *time, char text[CERTIFICATE_DATE_SIZE])
+{
+	struct tm parts;
+
+	text[0] = '\0';
+	if (ASN1_TIME_to_tm(time, &parts) == 1)
+		strftime(text, CERTIFICATE_DATE_SIZE, "%Y-%m-%d %H:%M UTC", &parts);
+	ERR_clear_error();
+	return text;
+}
+
+/* A name without a dot at its beginning, which X509_check_host() would take for all names below it. */
+bool certificate_has_name(X509 *certificate, const char *host)
+{
+	bool ok = X509_check_ip_asc(certificate, host, 0) == 1 ||
+		  (*host && *host != '.' &&
+			  X509_check_host(certificate, host, 0,
+				  X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS, NULL) == 1);
+
+	ERR_clear_error();
+	return ok;
 }
 
 static void describe_key(EVP_PKEY *key, char *text, size_t size)
@@ -61,8 +85,10 @@ static void describe_alternative_names(X509 *certificate, char *text, size_t siz
 
 static bool collect(X509 *certificate, enum certificate_kind kind, struct certificate_facts *facts)
 {
-	describe_subject(X509_get_subject_name(certificate), facts->subject, sizeof facts->subject);
-	describe_subject(X509_get_issuer_name(certificate), facts->issuer, sizeof facts->issuer);
+	certificate_describe_name(
+		X509_get_subject_name(certificate), facts->subject, sizeof facts->subject);
+	certificate_describe_name(
+		X509_get_issuer_name(certificate), facts->issuer, sizeof facts->issuer);
 	describe_key(X509_get0_pubkey(certificate), facts->key, sizeof facts->key);
 	if (kind == CERTIFICATE_AUTHORITY)
 		certificate_names_describe_permitted(
@@ -91,6 +117,19 @@ bool certificate_read(const char *folder, enum certificate_kind kind,
 	if (!ok)
 		tls_error_set(error, ERROR_CORRUPT, "reading %s", path);
 	ERR_clear_error();
+	X509_free(certificate);
+	return ok;
+}
+
+bool certificate_is_for(const char *folder, enum certificate_kind kind, const char *host)
+{
+	char path[PATH_SIZE];
+	X509 *certificate = NULL;
+	bool ok;
+
+	if (certificate_path(folder, kind, path, NULL))
+		certificate = certificate_load(path, NULL);
+	ok = certificate && certificate_has_name(certificate, host);
 	X509_free(certificate);
 	return ok;
 }

@@ -47,6 +47,7 @@ struct conn {
 	char server_name[256];
 	uint64_t handshake_limit_ms;
 	uint64_t idle_limit_ms;
+	uint64_t moved_ms; /* when a byte moved last, by the loop's clock */
 	socket_handle socket;
 	enum conn_state state;
 	int events;	   /* what the poll handle is armed for */
@@ -179,6 +180,7 @@ static void restart_timer(struct conn *conn)
 
 static void note_progress(struct conn *conn)
 {
+	conn->moved_ms = uv_now(loop_uv(conn->loop));
 	if (conn->state == FINISHING ||
 		(conn->state == OPEN && (conn->idle_limit_ms || conn->finish_wanted)))
 		restart_timer(conn);
@@ -619,6 +621,7 @@ static struct conn *conn_new(struct loop *loop, socket_handle socket, enum conn_
 	conn->handler = handler;
 	conn->session = session;
 	conn->socket = socket;
+	conn->moved_ms = uv_now(loop_uv(loop));
 	conn->state = state;
 	conn->tls_context = options->tls;
 	conn->tls_wanted = options->implicit_tls;
@@ -673,6 +676,11 @@ void conn_finish(struct conn *conn)
 	conn->pump_again = true;
 	if (conn->state == OPEN)
 		restart_timer(conn);
+}
+
+uint64_t conn_silence_ms(const struct conn *conn)
+{
+	return uv_now(loop_uv(conn->loop)) - conn->moved_ms;
 }
 
 bool conn_is_tls(const struct conn *conn)

@@ -23,7 +23,9 @@ struct local_conn {
 	uv_connect_t connecting;
 	const struct local_handler *handler;
 	void *session;
+	size_t frame_max; /* of what comes in */
 	struct buf input;
+	size_t searched; /* so many bytes of the input have no line end */
 	bool is_closing;
 	bool has_failed;
 	struct error why;
@@ -72,17 +74,27 @@ static void member_stopping(struct loop_member *member)
 	local_conn_close(list_entry(member, struct local_conn, member));
 }
 
+/* A long line comes in many reads, and is searched once all the same. */
+static size_t find_end(struct local_conn *conn, struct bytes rest)
+{
+	size_t searched = conn->searched;
+
+	conn->searched = rest.size;
+	return searched + bytes_find(bytes_skip(rest, searched), '\n');
+}
+
 static void offer_frames(struct local_conn *conn)
 {
 	struct bytes rest = buf_view(&conn->input);
 	size_t length;
 
-	while (!conn->is_closing && (length = bytes_find(rest, '\n')) < rest.size) {
+	while (!conn->is_closing && (length = find_end(conn, rest)) < rest.size) {
 		struct bytes line = bytes_head(rest, length);
 
-		if (length > LOCAL_FRAME_MAX)
+		if (length > conn->frame_max)
 			break;
 		rest = bytes_skip(rest, length + 1);
+		conn->searched = 0;
 		if (line.size)
 			conn->handler->on_frame(conn->session, line);
 	}
@@ -90,7 +102,7 @@ static void offer_frames(struct local_conn *conn)
 	/* What stays is an unfinished line, or one that is too long; a drained buffer is given back. */
 	if (!conn->input.size)
 		buf_wipe(&conn->input);
-	else if (conn->input.size > LOCAL_FRAME_MAX)
+	else if (conn->input.size > conn->frame_max)
 		fail(conn, ERROR_INVALID, "a frame is longer than allowed");
 }
 
@@ -120,7 +132,8 @@ static void on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *space)
 	}
 }
 
-static struct local_conn *conn_new(struct loop *loop, const struct local_handler *handler)
+static struct local_conn *conn_new(
+	struct loop *loop, const struct local_handler *handler, size_t frame_max)
 {
 	struct local_conn *conn = calloc(1, sizeof *conn);
 
@@ -130,7 +143,8 @@ static struct local_conn *conn_new(struct loop *loop, const struct local_handler
 	conn->handler = handler;
 	uv_pipe_init(loop_uv(loop), &conn->pipe, 0);
 	conn->pipe.data = conn;
-	buf_init(&conn->input, LOCAL_FRAME_MAX + LOOP_SCRATCH_SIZE);
+	conn->frame_max = frame_max;
+	buf_init(&conn->input, frame_max + LOOP_SCRATCH_SIZE);
 	conn->member.on_stopping = member_stopping;
 	conn->member.close = member_stopping;
 	return conn;
@@ -218,7 +232,7 @@ static void on_connection(uv_stream_t *stream, int status)
 
 	if (status < 0)
 		return;
-	conn = conn_new(server->loop, server->handler);
+	conn = conn_new(server->loop, server->handler, LOCAL_FRAME_MAX);
 	if (!conn)
 		return;
 	if (uv_accept(stream, (uv_stream_t *)&conn->pipe) != 0) {
@@ -299,7 +313,7 @@ static void on_connect(uv_connect_t *request, int status)
 struct local_conn *local_connect(struct loop *loop, const char *path,
 	const struct local_handler *handler, void *session, struct error *error)
 {
-	struct local_conn *conn = conn_new(loop, handler);
+	struct local_conn *conn = conn_new(loop, handler, LOCAL_ANSWER_MAX);
 
 	if (!conn) {
 		error_set_memory(error);

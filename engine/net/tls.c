@@ -21,6 +21,7 @@
 
 struct tls_session {
 	SSL *ssl;
+	struct tls_server_set *set; /* held; NULL on the client's side */
 	bool is_broken;
 	bool is_drained; /* the last read found no complete record */
 	char description[64];
@@ -73,11 +74,11 @@ struct tls_session *tls_session_new(struct tls_context *context, socket_handle s
 	const char *server_name, struct error *error)
 {
 	size_t length = server_name ? strlen(server_name) : 0;
+	bool ok, is_server = !context->client;
 	struct tls_session *session;
-	bool ok;
 
 	/* A client that checks no name would accept any server. */
-	if (context->is_server != (length == 0)) {
+	if (is_server != (length == 0)) {
 		error_set(error, ERROR_INVALID, "TLS needs the name of the server, and only there");
 		return NULL;
 	}
@@ -90,16 +91,18 @@ struct tls_session *tls_session_new(struct tls_context *context, socket_handle s
 	if (length > 1 && server_name[length - 1] == '.')
 		length--;
 	memcpy(session->server_name, server_name ? server_name : "", length);
-	session->ssl = SSL_new(context->ssl);
+	if (is_server)
+		session->set = tls_server_set_hold(context);
+	session->ssl = SSL_new(is_server ? tls_server_set_first(session->set) : context->client);
 	/* OpenSSL takes a SOCKET as an int on Windows too; the values fit. */
 	ok = session->ssl && SSL_set_fd(session->ssl, (int)socket) == 1 &&
-	     (context->is_server || set_server_name(session));
+	     (is_server || set_server_name(session));
 	if (!ok) {
 		tls_error_set(error, ERROR_MEMORY, "starting TLS");
 		tls_session_free(&session);
 		return NULL;
 	}
-	if (context->is_server)
+	if (is_server)
 		SSL_set_accept_state(session->ssl);
 	else
 		SSL_set_connect_state(session->ssl);
@@ -111,6 +114,7 @@ void tls_session_free(struct tls_session **session)
 	if (!*session)
 		return;
 	SSL_free((*session)->ssl);
+	tls_server_set_release(&(*session)->set);
 	free(*session);
 	*session = NULL;
 }

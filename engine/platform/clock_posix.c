@@ -20,3 +20,8 @@ int64_t clock_monotonic_us(void)
 {
 	return read_clock(CLOCK_MONOTONIC);
 }
+
+int64_t clock_awake_or_asleep_us(void)
+{
+	return read_clock(CLOCK_BOOTTIME);
+}

@@ -54,6 +54,8 @@ static int open_flags(enum file_mode mode)
 		return O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC;
 	case FILE_REPLACE:
 		return O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC;
+	case FILE_APPEND:
+		return O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC;
 	}
 	return O_RDONLY | O_CLOEXEC;
 }
@@ -68,6 +70,17 @@ static bool make_private(int descriptor)
 	return (facts.st_mode & 0677) == 0600 || fchmod(descriptor, 0600) == 0;
 }
 
+/* Behind what is there, which the watch need not hear of: nothing is emptied. */
+static bool find_end(struct file *file)
+{
+	struct stat facts;
+
+	if (fstat(file->descriptor, &facts) != 0)
+		return false;
+	file->end = (uint64_t)facts.st_size;
+	return true;
+}
+
 struct file *file_open(const char *path, enum file_mode mode, struct error *error)
 {
 	struct file *file = calloc(1, sizeof *file);
@@ -80,12 +93,13 @@ struct file *file_open(const char *path, enum file_mode mode, struct error *erro
 	file->descriptor = -1;
 	if (mode == FILE_READ || allowed(FILE_OP_OPEN, path, NULL))
 		file->descriptor = open(path, open_flags(mode), 0600);
-	if (file->descriptor < 0 || (mode != FILE_READ && !make_private(file->descriptor))) {
+	if (file->descriptor < 0 || (mode != FILE_READ && !make_private(file->descriptor)) ||
+		(mode == FILE_APPEND && !find_end(file))) {
 		error_set_os(error, errno, "opening %s", path);
 		file_close(&file);
 		return NULL;
 	}
-	if (mode != FILE_READ)
+	if (mode != FILE_READ && file->end == 0)
 		happened(FILE_OP_OPEN, path, NULL, 0, nothing);
 	return file;
 }
@@ -118,6 +132,23 @@ bool file_write(struct file *file, struct bytes bytes, struct error *error)
 	}
 	happened(FILE_OP_WRITE, file->path, NULL, file->end, bytes);
 	file->end += bytes.size;
+	return true;
+}
+
+bool file_allocate(struct file *file, uint64_t size, struct error *error)
+{
+	int code;
+
+	if (!allowed(FILE_OP_WRITE, file->path, NULL))
+		return error_set_os(error, errno, "writing %s", file->path);
+	/* Gives its error instead of setting errno; writes to each block where the file system cannot. */
+	do {
+		code = posix_fallocate(file->descriptor, 0, (off_t)size);
+	} while (code == EINTR);
+	if (code)
+		return error_set_os(error, code, "allocating %s", file->path);
+	happened(FILE_OP_WRITE, file->path, NULL, 0, nothing);
+	file->end = size;
 	return true;
 }
 
@@ -289,6 +320,14 @@ bool folder_create(const char *path, struct error *error)
 		if (!make_folder(partial, error))
 			return false;
 	}
+	return true;
+}
+
+bool folder_remove(const char *path, struct error *error)
+{
+	if (!allowed(FILE_OP_REMOVE, path, NULL) || rmdir(path) != 0)
+		return error_set_os(error, errno, "removing the folder %s", path);
+	happened(FILE_OP_REMOVE, path, NULL, 0, nothing);
 	return true;
 }
 

@@ -12,6 +12,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "platform/port_holder.h"
+#include "platform/process.h"
 #include "platform/thread.h"
 #include "socket_internal.h"
 
@@ -20,11 +22,35 @@ enum {
 	LISTENERS_MAX = 128,
 	/* How long accepting pauses when no descriptor is to be had. */
 	PAUSE_MS = 100,
+	/* What may lie in the system without being on its way. More would hide for minutes whether a slow peer
+	 * reads (conn_silence_ms()), and cost memory; it does not bound what is in flight, nor the rate. */
+	UNSENT_MAX = 128 * 1024,
 };
+
+static bool port_taken(const char *host, uint16_t port, struct error *error)
+{
+	struct port_holder holder;
+
+	if (!port_holder_find(host, port, &holder))
+		return error_set(error, ERROR_BUSY,
+			"port %u on %s is held by another program; stop it or choose another port",
+			port, host);
+	if (holder.process == process_id())
+		return error_set(error, ERROR_BUSY,
+			"port %u on %s is held by this gateway itself; choose another port", port,
+			host);
+	return error_set(error, ERROR_BUSY,
+		"port %u on %s is held by %s (process %llu); stop it or choose another port", port,
+		host, holder.name, (unsigned long long)holder.process);
+}
 
 static bool bind_failed(const char *host, uint16_t port, struct error *error)
 {
 	int code = errno;
+
+	/* Asking who holds a port costs time that nobody who only tries it should pay. */
+	if (!error)
+		return false;
 
 	error_set_os(error, code, "listening on %s port %u", host, port);
 	if (code == EACCES)
@@ -32,10 +58,7 @@ static bool bind_failed(const char *host, uint16_t port, struct error *error)
 			"port %u may only be opened by an administrator; choose one above 1023",
 			port);
 	else if (code == EADDRINUSE)
-		error_set(error, ERROR_BUSY,
-			"port %u on %s is in use by another program; stop it or choose another "
-			"port",
-			port, host);
+		port_taken(host, port, error);
 	else if (code == EADDRNOTAVAIL)
 		error_set(error, ERROR_INVALID, "this computer does not have the address %s", host);
 	return false;
@@ -110,7 +133,7 @@ static void accept_waiting(struct acceptor *acceptor, const struct listener *lis
 	union any_address address;
 	struct socket_address peer;
 	socklen_t size = sizeof address;
-	int on = 1;
+	int on = 1, unsent = UNSENT_MAX;
 	int fd = accept4((int)listener->socket, &address.any, &size, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 	if (fd < 0) {
@@ -119,6 +142,7 @@ static void accept_waiting(struct acceptor *acceptor, const struct listener *lis
 		return;
 	}
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+	setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof unsent);
 	any_address_describe(&address, &peer);
 	acceptor->on_accepted(acceptor->context, listener, fd, &peer);
 }

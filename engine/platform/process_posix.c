@@ -1,6 +1,7 @@
 /* process_posix.c -- limits, signals and facts of this process. */
 #include "platform/process.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -8,6 +9,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 bool process_harden(bool not_dumpable, struct error *error)
@@ -45,24 +47,91 @@ static void stop_signals(sigset_t *set)
 	sigaddset(set, SIGHUP);
 }
 
+/* The one that wakes means nothing by itself: from outside it does no harm. */
+enum { WAKE_SIGNAL = SIGUSR1 };
+
+static void awaited_signals(sigset_t *set)
+{
+	stop_signals(set);
+	sigaddset(set, WAKE_SIGNAL);
+}
+
 bool process_block_stop_signals(struct error *error)
 {
 	sigset_t set;
 
-	stop_signals(&set);
+	awaited_signals(&set);
 	if (sigprocmask(SIG_BLOCK, &set, NULL) != 0)
 		return error_set_os(error, errno, "blocking the stop signals");
 	return true;
 }
 
-void process_wait_for_stop(void)
+bool process_wait_for_stop(void)
 {
 	sigset_t set;
 	int signal_number;
 
-	stop_signals(&set);
+	awaited_signals(&set);
 	while (sigwait(&set, &signal_number) != 0)
 		;
+	return signal_number != WAKE_SIGNAL;
+}
+
+void process_wake(void)
+{
+	kill(getpid(), WAKE_SIGNAL);
+}
+
+static volatile sig_atomic_t is_stop_wanted;
+
+static void note_stop(int signal_number)
+{
+	(void)signal_number;
+	is_stop_wanted = 1;
+}
+
+void process_catch_stop(void)
+{
+	/* Without SA_RESTART: what waits for the terminal wakes. */
+	struct sigaction action = { .sa_handler = note_stop, .sa_flags = (int)SA_RESETHAND };
+
+	sigemptyset(&action.sa_mask);
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+	sigaction(SIGHUP, &action, NULL);
+}
+
+bool process_stop_wanted(void)
+{
+	return is_stop_wanted != 0;
+}
+
+bool process_open_files(uint64_t *open, uint64_t *limit)
+{
+	struct rlimit most;
+	DIR *folder = opendir("/proc/self/fd");
+
+	if (!folder)
+		return false;
+	*open = 0;
+	for (struct dirent *entry; (entry = readdir(folder));)
+		*open += entry->d_name[0] != '.';
+	closedir(folder);
+	*open -= 1; /* the folder itself */
+	if (getrlimit(RLIMIT_NOFILE, &most) != 0)
+		return false;
+	*limit = most.rlim_cur;
+	return true;
+}
+
+bool process_is_logged_by_journal(void)
+{
+	const char *named = getenv("JOURNAL_STREAM");
+	unsigned long long device, inode;
+	struct stat facts;
+
+	return named && sscanf(named, "%llu:%llu", &device, &inode) == 2 &&
+	       fstat(STDERR_FILENO, &facts) == 0 && facts.st_dev == device && facts.st_ino == inode;
 }
 
 uint64_t process_resident_bytes(void)

@@ -1,9 +1,9 @@
 /* pop3_command.c -- the commands of POP3 as a table: RFC 1939, CAPA (RFC 2449), STLS (RFC 2595),
- * response codes (RFC 2449 8, RFC 3206).
+ * AUTH (RFC 5034, in pop3_auth.c), UTF8 (RFC 6856), response codes (RFC 2449 8, RFC 3206).
  *
  * Each command leaves exactly one answer in the outbox, or raises an event whose answer leaves it.
- * Message numbers and states are checked here, before a command runs. Without TLS a USER or PASS is
- * refused before its argument is looked at. */
+ * Message numbers and states are checked here, before a command runs. Without TLS a USER, PASS or AUTH
+ * is refused before its argument is looked at. */
 #include "pop3_server_internal.h"
 
 #include <assert.h>
@@ -11,7 +11,8 @@
 enum argument_kind {
 	ARGUMENT_NONE,
 	ARGUMENT_NAME,
-	ARGUMENT_SECRET, /* to the end of the line, blanks included (RFC 1939 7, PASS) */
+	ARGUMENT_MECHANISM, /* and what follows it */
+	ARGUMENT_SECRET,    /* to the end of the line, blanks included (RFC 1939 7, PASS) */
 	ARGUMENT_MESSAGE,
 	ARGUMENT_MESSAGE_OR_NONE,
 	ARGUMENT_MESSAGE_AND_LINES,
@@ -33,23 +34,59 @@ struct command {
 };
 
 static const char no_such_message[] = "no such message";
+static const char implementation[] = "IMPLEMENTATION Lettergate";
 
-/* RFC 2449 6, RFC 2595 4, RFC 3206 4. */
+enum { VERSION_MAX = 64 };
+
+/* Each appends to the line of its capability; false: the answer does not fit, which cannot be. */
+
+static bool append_mechanisms(struct pop3_server *server)
+{
+	bool fits = true;
+
+	for (size_t i = 0; i < sasl_mechanism_count(); i++) {
+		fits &= outbox_append(&server->outbox, bytes_of(" "));
+		fits &= outbox_append(&server->outbox, bytes_of(sasl_mechanism_name(i)));
+	}
+	return fits;
+}
+
+static bool append_version(struct pop3_server *server)
+{
+	struct bytes version = bytes_head(bytes_of(server->options.version), VERSION_MAX);
+
+	return !version.size || (outbox_append(&server->outbox, bytes_of("-")) &&
+					outbox_append(&server->outbox, version));
+}
+
+/* RFC 2449 6, RFC 2595 4, RFC 3206 4, RFC 5034 6, RFC 6856 2. What begins a login is shown when a login
+ * is possible. */
 static const struct capability {
 	const char *text;
 	bool with_tls;
 	bool without_tls;
+	bool (*append)(struct pop3_server *server);
 } capabilities[] = {
-	{ "TOP", true, true },
-	{ "UIDL", true, true },
-	{ "USER", true, false },
-	{ "STLS", false, true },
-	{ "PIPELINING", true, true },
-	{ "RESP-CODES", true, true },
-	{ "AUTH-RESP-CODE", true, true },
-	{ "EXPIRE NEVER", true, true },
-	{ "IMPLEMENTATION Lettergate", true, true },
+	{ "TOP", true, true, NULL },
+	{ "UIDL", true, true, NULL },
+	{ "USER", true, false, NULL },
+	{ "SASL", true, false, append_mechanisms },
+	{ "STLS", false, true, NULL },
+	{ "PIPELINING", true, true, NULL },
+	{ "RESP-CODES", true, true, NULL },
+	{ "AUTH-RESP-CODE", true, true, NULL },
+	{ "EXPIRE NEVER", true, true, NULL },
+	{ "UTF8 USER", true, true, NULL },
+	{ implementation, true, true, append_version },
 };
+
+static bool is_shown(const struct pop3_server *server, const struct capability *row)
+{
+	if (row->text == implementation && server->options.version &&
+		server->state != POP3_IN_TRANSACTION)
+		return false;
+	return server->is_tls ? row->with_tls : row->without_tls;
+}
 
 static void run_capa(struct pop3_server *server, const struct arguments *arguments)
 {
@@ -60,9 +97,10 @@ static void run_capa(struct pop3_server *server, const struct arguments *argumen
 	for (size_t i = 0; i < sizeof capabilities / sizeof capabilities[0]; i++) {
 		const struct capability *row = &capabilities[i];
 
-		if (server->is_tls ? !row->with_tls : !row->without_tls)
+		if (!is_shown(server, row))
 			continue;
 		fits &= outbox_append(&server->outbox, bytes_of(row->text));
+		fits &= !row->append || row->append(server);
 		fits &= outbox_append(&server->outbox, bytes_of("\r\n"));
 	}
 	fits &= outbox_append(&server->outbox, bytes_of(".\r\n"));
@@ -103,6 +141,19 @@ static void run_pass(struct pop3_server *server, const struct arguments *argumen
 	server->event.user = bytes_make(server->user, server->user_size);
 	server->event.password = arguments->text;
 	pop3_server_raise(server, POP3_EVENT_LOGIN, POP3_DUE_LOGIN);
+}
+
+static void run_auth(struct pop3_server *server, const struct arguments *arguments)
+{
+	pop3_auth_run(server, arguments->text);
+}
+
+static void run_utf8(struct pop3_server *server, const struct arguments *arguments)
+{
+	(void)arguments;
+	/* Nothing to switch: messages leave as they are stored in either mode, and names and passwords
+	 * were never bound to ASCII. docs/internals/protocol-cores.md says what that deviates from. */
+	pop3_server_ok(server, "UTF-8 it is");
 }
 
 static void run_stat(struct pop3_server *server, const struct arguments *arguments)
@@ -207,6 +258,8 @@ static const struct command commands[] = {
 	{ "STLS", POP3_IN_AUTHORIZATION, ARGUMENT_NONE, false, run_stls },
 	{ "USER", POP3_IN_AUTHORIZATION, ARGUMENT_NAME, true, run_user },
 	{ "PASS", POP3_IN_AUTHORIZATION, ARGUMENT_SECRET, true, run_pass },
+	{ "AUTH", POP3_IN_AUTHORIZATION, ARGUMENT_MECHANISM, true, run_auth },
+	{ "UTF8", POP3_IN_AUTHORIZATION, ARGUMENT_NONE, false, run_utf8 },
 	{ "STAT", POP3_IN_TRANSACTION, ARGUMENT_NONE, false, run_stat },
 	{ "LIST", POP3_IN_TRANSACTION, ARGUMENT_MESSAGE_OR_NONE, false, run_list },
 	{ "UIDL", POP3_IN_TRANSACTION, ARGUMENT_MESSAGE_OR_NONE, false, run_uidl },
@@ -266,6 +319,8 @@ static const char *parse_arguments(const struct pop3_server *server, enum argume
 	arguments->text = text;
 	if (kind == ARGUMENT_NAME)
 		return text.size ? NULL : "a name is missing";
+	if (kind == ARGUMENT_MECHANISM)
+		return text.size ? NULL : "a mechanism is missing";
 	if (kind == ARGUMENT_MESSAGE || kind == ARGUMENT_MESSAGE_AND_LINES ||
 		(kind == ARGUMENT_MESSAGE_OR_NONE && text.size))
 		wrong = parse_message(server, &text, arguments);

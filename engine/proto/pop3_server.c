@@ -1,9 +1,9 @@
 /* pop3_server.c -- the POP3 server's machine (RFC 1939): when a line is looked at, what may be
- * answered, what is sent next. The commands are in pop3_command.c, the long answers in
+ * answered, what is sent next. The commands are in pop3_command.c and pop3_auth.c, the long answers in
  * pop3_listing.c and pop3_body.c.
  *
- * A line is collected in the machine's own memory, run, and overwritten; only the line of PASS
- * stays until the login is answered. What the client sent behind STLS or QUIT is never run:
+ * A line is collected in the machine's own memory, run, and overwritten; only the line of PASS or of a
+ * response to AUTH stays until the login is answered. What the client sent behind STLS or QUIT is never run:
  * before the handshake it may come from somebody else (RFC 2595 4, RFC 8314 A). */
 #include "pop3_server_internal.h"
 
@@ -73,6 +73,11 @@ void pop3_server_error(struct pop3_server *server, const char *text)
 	reply(server, "-ERR ", text);
 }
 
+void pop3_server_challenge(struct pop3_server *server, const char *base64)
+{
+	reply(server, "+ ", base64);
+}
+
 void pop3_server_nonsense(struct pop3_server *server, const char *text)
 {
 	pop3_server_error(server, text);
@@ -87,9 +92,10 @@ void pop3_server_raise(struct pop3_server *server, enum pop3_event_kind kind, en
 	server->due = due;
 }
 
-static void forget_login(struct pop3_server *server)
+void pop3_server_forget_login(struct pop3_server *server)
 {
 	crlf_line_reset(&server->line);
+	sasl_end(&server->sasl);
 	memory_wipe(server->user, sizeof server->user);
 	server->user_size = 0;
 	server->has_user = false;
@@ -98,7 +104,7 @@ static void forget_login(struct pop3_server *server)
 
 void pop3_server_close(struct pop3_server *server)
 {
-	forget_login(server);
+	pop3_server_forget_login(server);
 	server->listing.is_active = false;
 	server->body.state = POP3_BODY_NONE;
 	pop3_server_raise(server, POP3_EVENT_CLOSE, POP3_DUE_CLOSE);
@@ -133,7 +139,10 @@ size_t pop3_server_feed(struct pop3_server *server, struct bytes in)
 	while (rest.size && takes_commands(server)) {
 		if (!crlf_line_take(&server->line, &rest))
 			break;
-		pop3_command_run(server);
+		if (server->sasl.mechanism)
+			pop3_auth_respond(server);
+		else
+			pop3_command_run(server);
 		/* LOGIN shows views into the line until it is answered. */
 		if (server->due != POP3_DUE_LOGIN)
 			crlf_line_reset(&server->line);
@@ -199,7 +208,7 @@ void pop3_server_log_in(struct pop3_server *server, struct pop3_maildrop maildro
 {
 	if (!settle(server, POP3_DUE_LOGIN))
 		return;
-	forget_login(server);
+	pop3_server_forget_login(server);
 	server->state = POP3_IN_TRANSACTION;
 	server->maildrop = maildrop;
 	for (size_t i = 0; i < maildrop.count; i++) {
@@ -221,7 +230,7 @@ void pop3_server_refuse(struct pop3_server *server, const char *text)
 	assert(due == POP3_DUE_LOGIN || due == POP3_DUE_RETRIEVE || due == POP3_DUE_UPDATE);
 	settle(server, due);
 	if (due == POP3_DUE_LOGIN) {
-		forget_login(server);
+		pop3_server_forget_login(server);
 		/* Guessing passwords is nonsense too. */
 		pop3_server_nonsense(server, text);
 		return;
@@ -275,7 +284,7 @@ void pop3_server_tls_started(struct pop3_server *server)
 {
 	if (!settle(server, POP3_DUE_HANDSHAKE))
 		return;
-	forget_login(server);
+	pop3_server_forget_login(server);
 	server->is_tls = true;
 	server->state = POP3_IN_AUTHORIZATION;
 }

@@ -1,5 +1,5 @@
-/* pop3_server_internal.h -- what the machine (pop3_server.c) and its commands (pop3_command.c)
- * share.
+/* pop3_server_internal.h -- what the machine (pop3_server.c), its commands (pop3_command.c) and AUTH
+ * (pop3_auth.c) share.
  *
  * Invariants: at most one event waits; while one does, or an answer, a handshake, a listing or a
  * body is due, no command is looked at, so that answers keep the order of the commands. */
@@ -12,10 +12,12 @@
 #include "pop3_body_internal.h"
 #include "pop3_listing_internal.h"
 #include "proto/pop3_server.h"
+#include "proto/sasl.h"
 
 enum {
-	/* RFC 2449 4 allows 255 octets; twice that is accepted, for long passwords. */
-	POP3_COMMAND_MAX = 512,
+	/* RFC 2449 4 allows commands of 255 octets, but a response to AUTH is as long as it is (RFC 5034 4):
+	 * the longest that PLAIN needs here, an address twice and a password of 255 octets, fits. */
+	POP3_COMMAND_MAX = 1024,
 	/* RFC 2449 4: the first line of an answer with its CRLF. CAPA's whole answer fits too. */
 	POP3_REPLY_MAX = 512,
 	/* The answers to a few pipelined commands, before they are pulled. */
@@ -51,6 +53,7 @@ struct pop3_server {
 
 	bool has_user;
 	size_t user_size;
+	struct sasl sasl; /* while an exchange is under way the next line is a response */
 	struct pop3_maildrop maildrop;
 	/* Of what is not deleted, so that STAT and DELE cost the same in any maildrop. */
 	size_t kept_count;
@@ -69,13 +72,21 @@ struct pop3_server {
 /* Each is one answer line; CRLF is added, anything that is not printable ASCII becomes '?'. */
 void pop3_server_ok(struct pop3_server *server, const char *format, ...) PRINTF_LIKE(2, 3);
 void pop3_server_error(struct pop3_server *server, const char *text);
+void pop3_server_challenge(struct pop3_server *server, const char *base64);
 /* -ERR to what no sane client sends; too many of them end the session. */
 void pop3_server_nonsense(struct pop3_server *server, const char *text);
 
 void pop3_server_raise(struct pop3_server *server, enum pop3_event_kind kind, enum pop3_due due);
 void pop3_server_close(struct pop3_server *server);
+/* Wipes what a login has brought so far, the line included. */
+void pop3_server_forget_login(struct pop3_server *server);
 
 /* Runs the complete line in server->line. */
 void pop3_command_run(struct pop3_server *server);
+
+/* AUTH with its arguments: a view into server->line, not empty. */
+void pop3_auth_run(struct pop3_server *server, struct bytes arguments);
+/* The complete line in server->line is the response to a challenge. */
+void pop3_auth_respond(struct pop3_server *server);
 
 #endif

@@ -1,19 +1,14 @@
-/* smtp_command_internal.h -- the text of SMTP commands taken apart: the verb, and what MAIL, RCPT and
- * BDAT carry (RFC 5321 4.1.1, 4.1.2; SIZE: RFC 1870; BODY: RFC 6152; BDAT: RFC 3030). Knows no state. */
+/* smtp_command_internal.h -- the text of SMTP commands taken apart: the verb, and what MAIL, RCPT, VRFY and
+ * BDAT carry (RFC 5321 4.1.1, 4.1.2; non-ASCII addresses: RFC 6531; BDAT: RFC 3030). Knows no state. */
 #ifndef LG_PROTO_SMTP_COMMAND_INTERNAL_H
 #define LG_PROTO_SMTP_COMMAND_INTERNAL_H
 
 #include "mail/address.h"
-
-/* Why a command cannot be taken, as it is answered. */
-struct smtp_refusal {
-	int code;
-	const char *text;
-};
+#include "smtp_parameter_internal.h"
 
 struct smtp_path {
 	struct address address;
-	uint64_t size; /* MAIL's SIZE; 0: not given */
+	struct smtp_parameters parameters;
 };
 
 struct smtp_chunk {
@@ -25,12 +20,14 @@ struct smtp_chunk {
 
 /* *verb is the part up to the first blank, *argument what follows, without blanks around. */
 void smtp_command_split(struct bytes line, struct bytes *verb, struct bytes *argument);
-/* "FROM:<path> SIZE=n BODY=..." and "TO:<path>"; the views lie in `argument`. Parameters exist only
- * after EHLO (`extended`). */
+/* "FROM:<path> SIZE=n BODY=..." and "TO:<path> NOTIFY=..."; the views lie in `argument`. Parameters exist
+ * only after EHLO (`extended`). A recipient may hold UTF-8 when MAIL had SMTPUTF8 (`utf8`). */
 bool smtp_command_parse_mail(
 	struct bytes argument, bool extended, struct smtp_path *path, struct smtp_refusal *refusal);
-bool smtp_command_parse_rcpt(
-	struct bytes argument, struct smtp_path *path, struct smtp_refusal *refusal);
+bool smtp_command_parse_rcpt(struct bytes argument, bool extended, bool utf8,
+	struct smtp_path *path, struct smtp_refusal *refusal);
+/* A name, which may be anything in UTF-8, and SMTPUTF8 or not (RFC 6531 3.7.4.2). */
+bool smtp_command_parse_vrfy(struct bytes argument, struct smtp_refusal *refusal);
 struct smtp_chunk smtp_command_parse_bdat(struct bytes argument);
 
 #endif

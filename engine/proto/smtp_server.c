@@ -31,6 +31,7 @@ struct smtp_server *smtp_server_new(const struct smtp_server_options *options)
 	server->max_message_size = options->max_message_size;
 	server->max_recipients = options->max_recipients;
 	server->max_errors = options->max_errors;
+	server->max_commands = options->max_commands;
 	server->tls = options->tls;
 	crlf_line_init(&server->line, server->line_data, sizeof server->line_data);
 	outbox_init(&server->outbox, server->outbox_data, sizeof server->outbox_data);
@@ -151,21 +152,31 @@ void smtp_server_refuse(struct smtp_server *server, int code, const char *text)
 
 /* ------------------------------------------------------------------ input */
 
+static void run_line(struct smtp_server *server)
+{
+	server->commands++; /* whatever the line holds */
+	if (server->max_commands && server->commands > server->max_commands) {
+		smtp_server_void_transaction(server);
+		smtp_server_end(server, 421, "4.7.0 Too many commands without a message");
+	} else if (server->line.is_too_long) {
+		smtp_server_reject(server, 500, "5.5.2 Line too long");
+	} else if (!crlf_line_is_clean(&server->line)) {
+		smtp_server_reject(server, 500, "5.5.2 Only CRLF ends a line");
+	} else {
+		smtp_server_run_command(server, crlf_line_text(&server->line));
+	}
+}
+
 static void feed_line(struct smtp_server *server, struct bytes *in)
 {
 	if (server->line_was_used) {
 		crlf_line_reset(&server->line);
 		server->line_was_used = false;
 	}
-	if (!crlf_line_take(&server->line, in))
-		return;
-	server->line_was_used = true;
-	if (server->line.is_too_long)
-		smtp_server_reject(server, 500, "5.5.2 Line too long");
-	else if (!crlf_line_is_clean(&server->line))
-		smtp_server_reject(server, 500, "5.5.2 Only CRLF ends a line");
-	else
-		smtp_server_run_command(server, crlf_line_text(&server->line));
+	if (crlf_line_take(&server->line, in)) {
+		server->line_was_used = true;
+		run_line(server);
+	}
 }
 
 size_t smtp_server_feed(struct smtp_server *server, struct bytes in)
@@ -207,8 +218,10 @@ static void accepted(struct smtp_server *server, enum smtp_wait wait, int code, 
 		server->transaction.recipients++;
 	if (wait == SMTP_WAIT_DATA)
 		smtp_server_start_content(server);
-	if (wait == SMTP_WAIT_END)
+	if (wait == SMTP_WAIT_END) {
 		server->transaction = (struct smtp_transaction){ 0 };
+		server->commands = 0;
+	}
 	smtp_server_say(server, code, text);
 }
 

@@ -16,21 +16,39 @@ enum command_rule {
 	TAKES_NO_ARGUMENT = 1 << 3,
 };
 
+/* RFC 9422: RCPTMAX has at most six digits, and is not 0. */
+enum { RCPTMAX_MAXIMUM = 999999 };
+
 struct command {
 	const char *verb;
 	unsigned rules;
 	void (*run)(struct smtp_server *server, struct bytes argument);
+	const char *syntax; /* for HELP; NULL: the command is not offered */
 };
+
+/* RCPTMAX counts RCPT commands, our maximum those that were accepted, so a client that keeps to the one
+ * never meets the other. */
+static void describe_limits(const struct smtp_server *server, char *text, size_t capacity)
+{
+	text[0] = '\0';
+	if (server->max_recipients >= 1 && server->max_recipients <= RCPTMAX_MAXIMUM)
+		snprintf(text, capacity, "250-LIMITS RCPTMAX=%" PRIu32 "\r\n",
+			server->max_recipients);
+}
 
 static void say_extensions(struct smtp_server *server)
 {
-	char text[SMTP_REPLY_SIZE];
-	int size = snprintf(text, sizeof text,
-		"250-%s\r\n250-PIPELINING\r\n250-SIZE %" PRIu64 "\r\n250-8BITMIME\r\n%s"
-		"250-CHUNKING\r\n250 ENHANCEDSTATUSCODES\r\n",
-		server->hostname, server->max_message_size, server->tls ? "" : "250-STARTTLS\r\n");
-	bool fits = outbox_append(&server->outbox, bytes_make(text, (size_t)size));
+	char text[SMTP_REPLY_SIZE], limits[64];
+	bool fits;
+	int size;
 
+	describe_limits(server, limits, sizeof limits);
+	size = snprintf(text, sizeof text,
+		"250-%s\r\n250-PIPELINING\r\n250-SIZE %" PRIu64 "\r\n250-8BITMIME\r\n%s"
+		"250-CHUNKING\r\n250-SMTPUTF8\r\n%s250 ENHANCEDSTATUSCODES\r\n",
+		server->hostname, server->max_message_size, server->tls ? "" : "250-STARTTLS\r\n",
+		limits);
+	fits = outbox_append(&server->outbox, bytes_make(text, (size_t)size));
 	assert(size > 0 && (size_t)size < sizeof text && fits);
 	(void)fits;
 }
@@ -98,13 +116,19 @@ static void command_mail(struct smtp_server *server, struct bytes argument)
 		smtp_server_reject(server, 451, "4.7.0 Must issue a STARTTLS command first");
 		return;
 	}
-	if (path.size > server->max_message_size) {
+	if (path.parameters.size > server->max_message_size) {
 		smtp_server_reject(server, 552, "5.3.4 The message is larger than is accepted");
 		return;
 	}
+	server->transaction.utf8 = path.parameters.utf8;
 	smtp_server_ask(server, SMTP_WAIT_MAIL,
 		(struct smtp_event){
-			.kind = SMTP_EVENT_MAIL, .address = path.address, .size = path.size });
+			.kind = SMTP_EVENT_MAIL,
+			.address = path.address,
+			.dsn = path.parameters.dsn,
+			.size = path.parameters.size,
+			.utf8 = path.parameters.utf8,
+		});
 }
 
 static void command_rcpt(struct smtp_server *server, struct bytes argument)
@@ -114,14 +138,19 @@ static void command_rcpt(struct smtp_server *server, struct bytes argument)
 
 	if (server->transaction.has_content)
 		smtp_server_reject(server, 503, "5.5.1 The content has begun already");
-	else if (!smtp_command_parse_rcpt(argument, &path, &refusal))
+	else if (!smtp_command_parse_rcpt(
+			 argument, server->is_extended, server->transaction.utf8, &path, &refusal))
 		smtp_server_reject(server, refusal.code, refusal.text);
 	else if (server->transaction.recipients >= server->max_recipients)
 		/* RFC 5321 4.5.3.1.10: the client sends the rest in another transaction. */
 		smtp_server_say(server, 452, "4.5.3 Too many recipients");
 	else
 		smtp_server_ask(server, SMTP_WAIT_RCPT,
-			(struct smtp_event){ .kind = SMTP_EVENT_RCPT, .address = path.address });
+			(struct smtp_event){
+				.kind = SMTP_EVENT_RCPT,
+				.address = path.address,
+				.dsn = path.parameters.dsn,
+			});
 }
 
 static void command_data(struct smtp_server *server, struct bytes argument)
@@ -183,16 +212,16 @@ static void command_quit(struct smtp_server *server, struct bytes argument)
 	smtp_server_end(server, 221, "2.0.0 Bye");
 }
 
+/* 252 neither confirms nor denies a name (RFC 5321 7.3). It quotes none, so whether the client gave
+ * SMTPUTF8, which allows UTF-8 in the reply, makes no difference. */
 static void command_vrfy(struct smtp_server *server, struct bytes argument)
 {
-	(void)argument;
-	smtp_server_say(server, 252, "2.5.2 Send some mail, it will be tried");
-}
+	struct smtp_refusal refusal;
 
-static void command_help(struct smtp_server *server, struct bytes argument)
-{
-	(void)argument;
-	smtp_server_say(server, 214, "2.0.0 EHLO HELO STARTTLS MAIL RCPT DATA BDAT RSET NOOP QUIT");
+	if (smtp_command_parse_vrfy(argument, &refusal))
+		smtp_server_say(server, 252, "2.5.2 Send some mail, it will be tried");
+	else
+		smtp_server_reject(server, refusal.code, refusal.text);
 }
 
 static void command_unimplemented(struct smtp_server *server, struct bytes argument)
@@ -201,36 +230,74 @@ static void command_unimplemented(struct smtp_server *server, struct bytes argum
 	smtp_server_reject(server, 502, "5.5.1 Command not implemented");
 }
 
+static void command_help(struct smtp_server *server, struct bytes argument);
+
+/* No row of NOOP, HELP, EXPN, VRFY and RSET needs a greeting: RFC 5321 4.1.4 has them at any time. */
 static const struct command commands[] = {
-	{ "EHLO", 0, command_ehlo },
-	{ "HELO", 0, command_helo },
-	{ "STARTTLS", TAKES_NO_ARGUMENT, command_starttls },
-	{ "MAIL", NEEDS_HELLO | NEEDS_ARGUMENT, command_mail },
-	{ "RCPT", NEEDS_HELLO | NEEDS_MAIL | NEEDS_ARGUMENT, command_rcpt },
-	{ "DATA", NEEDS_HELLO | NEEDS_MAIL | TAKES_NO_ARGUMENT, command_data },
-	{ "BDAT", 0, command_bdat },
-	{ "RSET", TAKES_NO_ARGUMENT, command_rset },
-	{ "NOOP", 0, command_noop },
-	{ "QUIT", TAKES_NO_ARGUMENT, command_quit },
-	{ "VRFY", NEEDS_ARGUMENT, command_vrfy },
-	{ "HELP", 0, command_help },
-	/* Known, and never offered: no login exists here, and lists are not shown to strangers. */
-	{ "AUTH", 0, command_unimplemented },
-	{ "EXPN", 0, command_unimplemented },
-	{ "ETRN", 0, command_unimplemented },
-	{ "TURN", 0, command_unimplemented },
-	{ "SEND", 0, command_unimplemented },
-	{ "SOML", 0, command_unimplemented },
-	{ "SAML", 0, command_unimplemented },
+	{ "EHLO", 0, command_ehlo, "EHLO domain-or-address-literal" },
+	{ "HELO", 0, command_helo, "HELO domain-or-address-literal" },
+	{ "STARTTLS", TAKES_NO_ARGUMENT, command_starttls, "STARTTLS, needed before MAIL" },
+	{ "MAIL", NEEDS_HELLO | NEEDS_ARGUMENT, command_mail,
+		"MAIL FROM:<address> [SIZE=octets] [BODY=7BIT|8BITMIME] [SMTPUTF8]" },
+	{ "RCPT", NEEDS_HELLO | NEEDS_MAIL | NEEDS_ARGUMENT, command_rcpt, "RCPT TO:<address>" },
+	{ "DATA", NEEDS_HELLO | NEEDS_MAIL | TAKES_NO_ARGUMENT, command_data,
+		"DATA, then the message, ended by <CR><LF>.<CR><LF>" },
+	{ "BDAT", 0, command_bdat, "BDAT octets [LAST], then that many octets of the message" },
+	{ "RSET", TAKES_NO_ARGUMENT, command_rset, "RSET" },
+	{ "NOOP", 0, command_noop, "NOOP [anything]" },
+	{ "QUIT", TAKES_NO_ARGUMENT, command_quit, "QUIT" },
+	{ "VRFY", NEEDS_ARGUMENT, command_vrfy, "VRFY name [SMTPUTF8], answered by RCPT alone" },
+	{ "HELP", 0, command_help, "HELP [command]" },
+	/* 252 is for a server that could expand lists and keeps them to itself (RFC 5321 7.3). Here are
+	 * none, so the command is known and not implemented: 502 (3.5.3, 4.2.4), "invalid command" in
+	 * RFC 3463 3.6. */
+	{ "EXPN", 0, command_unimplemented, NULL },
+	/* Known, and never offered: no login exists here. */
+	{ "AUTH", 0, command_unimplemented, NULL },
+	{ "ETRN", 0, command_unimplemented, NULL },
+	{ "TURN", 0, command_unimplemented, NULL },
+	{ "SEND", 0, command_unimplemented, NULL },
+	{ "SOML", 0, command_unimplemented, NULL },
+	{ "SAML", 0, command_unimplemented, NULL },
 };
+
+enum { COMMANDS = sizeof commands / sizeof commands[0] };
 
 static const struct command *find_command(struct bytes verb)
 {
-	for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
+	for (size_t i = 0; i < COMMANDS; i++) {
 		if (bytes_equal_nocase(verb, bytes_of(commands[i].verb)))
 			return &commands[i];
 	}
 	return NULL;
+}
+
+static void say_verbs(struct smtp_server *server)
+{
+	char text[SMTP_REPLY_SIZE] = "2.0.0 HELP and one of these says more:";
+
+	for (size_t i = 0; i < COMMANDS; i++) {
+		const size_t size = strlen(text);
+
+		if (commands[i].syntax)
+			snprintf(text + size, sizeof text - size, " %s", commands[i].verb);
+	}
+	smtp_server_say(server, 214, text);
+}
+
+static void command_help(struct smtp_server *server, struct bytes argument)
+{
+	const struct command *command = find_command(argument);
+	char text[SMTP_REPLY_SIZE];
+
+	if (!argument.size) {
+		say_verbs(server);
+	} else if (!command || !command->syntax) {
+		smtp_server_reject(server, 504, "5.5.4 There is no help for that");
+	} else {
+		snprintf(text, sizeof text, "2.0.0 %s", command->syntax);
+		smtp_server_say(server, 214, text);
+	}
 }
 
 void smtp_server_run_command(struct smtp_server *server, struct bytes line)

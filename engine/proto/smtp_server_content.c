@@ -96,7 +96,12 @@ void smtp_server_start_chunk(struct smtp_server *server, struct smtp_chunk chunk
 {
 	if (chunk.size > server->max_message_size - server->transaction.received) {
 		smtp_server_swallow_chunk(server, 552, too_large);
-	} else if (server->transaction.has_content) {
+		return;
+	}
+	/* Senders choose the chunks' size, and small ones of a large message are many. */
+	if (chunk.size)
+		server->commands--;
+	if (server->transaction.has_content) {
 		smtp_server_continue_chunk(server);
 	} else {
 		server->is_by_chunk = true;

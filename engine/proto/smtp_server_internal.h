@@ -39,6 +39,7 @@ enum smtp_wait { SMTP_WAIT_NONE, SMTP_WAIT_MAIL, SMTP_WAIT_RCPT, SMTP_WAIT_DATA,
 
 struct smtp_transaction {
 	bool exists; /* MAIL was accepted */
+	bool utf8;   /* with SMTPUTF8 */
 	uint32_t recipients;
 	bool has_content; /* DATA or the first BDAT was accepted */
 	uint64_t received;
@@ -49,6 +50,7 @@ struct smtp_server {
 	uint64_t max_message_size;
 	uint32_t max_recipients;
 	uint32_t max_errors;
+	uint32_t max_commands;
 	bool tls;
 
 	enum smtp_phase phase;
@@ -56,6 +58,7 @@ struct smtp_server {
 	bool has_hello;
 	bool is_extended; /* by EHLO */
 	uint32_t errors;
+	uint64_t commands; /* since the last message that was taken */
 	struct smtp_transaction transaction;
 
 	/* What flows in SMTP_PHASE_CONTENT and SMTP_PHASE_CHUNK, and what is said at its end. */

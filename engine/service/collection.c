@@ -80,8 +80,8 @@ static void take_read(struct loop_task *task)
 }
 
 struct collection *collection_new(struct store *store, struct loop *loop, const struct id *mailbox,
-	const struct store_message *message, const struct mailbox_public_keys *public_keys,
-	const struct mailbox_secret_keys *secret_keys, struct error *error)
+	const struct store_message *message, const struct mailbox_keyring *keyring,
+	struct error *error)
 {
 	struct collection *collection = calloc(1, sizeof *collection);
 
@@ -100,7 +100,7 @@ struct collection *collection_new(struct store *store, struct loop *loop, const 
 	collection->read.context = collection;
 	buf_init(&collection->read.sealed, READ_BYTES);
 	buf_init(&collection->plain, PLAIN_MAX);
-	collection->opener = opener_new(mailbox, &message->id, public_keys, secret_keys, error);
+	collection->opener = opener_new(mailbox, &message->sealed_id, keyring, error);
 	if (!collection->opener)
 		collection_free(&collection);
 	return collection;

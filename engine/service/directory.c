@@ -14,7 +14,6 @@ struct entry {
 	struct mailbox_public_keys keys;
 	uint8_t wrap[STORE_WRAP_MAX];
 	size_t wrap_size;
-	bool is_locked;
 };
 
 struct directory {
@@ -115,6 +114,7 @@ bool directory_put(
 	bool is_sound;
 
 	memcpy(keys.identity, mailbox->identity_key, sizeof keys.identity);
+	keys.generation = mailbox->generation;
 	memcpy(keys.box, mailbox->box_key, sizeof keys.box);
 	memcpy(keys.signature, mailbox->key_signature, sizeof keys.signature);
 	is_sound = mailbox_keys_verify(&keys, &mailbox->id, &why);
@@ -186,7 +186,7 @@ enum directory_state directory_find(
 }
 
 bool directory_password_wrap(struct directory *directory, const struct id *mailbox,
-	uint8_t wrap[STORE_WRAP_MAX], size_t *wrap_size)
+	uint8_t wrap[STORE_WRAP_MAX], size_t *wrap_size, struct mailbox_public_keys *keys)
 {
 	struct entry *entry;
 
@@ -195,32 +195,8 @@ bool directory_password_wrap(struct directory *directory, const struct id *mailb
 	if (entry) {
 		memcpy(wrap, entry->wrap, entry->wrap_size);
 		*wrap_size = entry->wrap_size;
+		*keys = entry->keys;
 	}
 	mutex_unlock(directory->mutex);
 	return entry != NULL;
-}
-
-bool directory_lock_maildrop(struct directory *directory, const struct id *mailbox)
-{
-	struct entry *entry;
-	bool got;
-
-	mutex_lock(directory->mutex);
-	entry = find(directory, mailbox, NULL);
-	got = entry && !entry->is_locked;
-	if (got)
-		entry->is_locked = true;
-	mutex_unlock(directory->mutex);
-	return got;
-}
-
-void directory_unlock_maildrop(struct directory *directory, const struct id *mailbox)
-{
-	struct entry *entry;
-
-	mutex_lock(directory->mutex);
-	entry = find(directory, mailbox, NULL);
-	if (entry)
-		entry->is_locked = false;
-	mutex_unlock(directory->mutex);
 }

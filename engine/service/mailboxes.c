@@ -116,6 +116,7 @@ bool mailboxes_create(
 	snprintf(mailbox.description, sizeof mailbox.description, "%s",
 		creation->description ? creation->description : "");
 	memcpy(mailbox.identity_key, public_keys.identity, sizeof mailbox.identity_key);
+	mailbox.generation = public_keys.generation;
 	memcpy(mailbox.box_key, public_keys.box, sizeof mailbox.box_key);
 	memcpy(mailbox.key_signature, public_keys.signature, sizeof mailbox.key_signature);
 	if (!wrap_keys(creation, secret_keys, &mailbox, error))

@@ -1,9 +1,8 @@
-/* pop3_service.c -- drives proto/pop3_server.h over net/conn.h.
+/* pop3_service.c -- drives proto/pop3_server.h over net/conn.h: the connection, messages on their way out, the
+ * update at the end. The login is in pop3_login.c.
  *
- * A login goes through three threads: the password check (hashing), the list of messages (a reading thread),
- * and back to the loop each time. The mailbox's secret keys exist from the login to the end of the session,
- * in secret memory. A message is opened piece by piece; what does not verify ends the connection without
- * a terminator, so that no archive takes half a message for a whole one. */
+ * A message is opened piece by piece; what does not verify ends the connection without a terminator, so
+ * that no archive takes half a message for a whole one. */
 #include "service/pop3_service.h"
 
 #include <stdio.h>
@@ -13,39 +12,7 @@
 #include "crypto/secret.h"
 #include "platform/clock.h"
 #include "platform/file_watch.h"
-#include "proto/pop3_server.h"
-#include "service/collection.h"
-
-struct pop3_session {
-	struct service *service;
-	struct loop *loop;
-	struct conn *conn; /* NULL once it is gone */
-	struct pop3_server *core;
-	struct service_settings settings;
-	struct socket_address peer;
-	bool implicit_tls;
-	unsigned pending; /* requests that other threads have not answered */
-
-	struct id mailbox;
-	char mailbox_text[MAILBOX_ID_TEXT_SIZE];
-	struct hash_request hash;
-	struct loop_task hash_task;
-	struct mailbox_public_keys public_keys;
-	struct mailbox_secret_keys *secret_keys;
-	bool has_maildrop;
-
-	struct store_read list;
-	struct loop_task list_task;
-	struct pop3_message *messages;
-
-	struct collection *collection;
-	bool has_begun; /* +OK went out for the message */
-	bool is_lent;	/* the core has the current piece */
-
-	struct store_removal removal;
-	struct loop_task removal_task;
-	struct store_message *removed;
-};
+#include "pop3_session_internal.h"
 
 static void session_free(struct pop3_session *session)
 {
@@ -54,12 +21,7 @@ static void session_free(struct pop3_session *session)
 		secret_free(session->core);
 	}
 	collection_free(&session->collection);
-	if (session->has_maildrop)
-		directory_unlock_maildrop(session->service->directory, &session->mailbox);
-	secret_free(session->hash.phrase);
-	secret_free(session->secret_keys);
-	free(session->list.messages);
-	free(session->messages);
+	pop3_login_clear(session);
 	free(session->removed);
 	atomic_fetch_sub(&session->service->session_count, 1);
 	free(session);
@@ -71,185 +33,28 @@ static void free_when_done(struct pop3_session *session)
 		session_free(session);
 }
 
-/* Between these two the answer is somebody else's, and the client's silence is no reason to end. */
-static void begin_waiting(struct pop3_session *session)
+void pop3_session_begin_waiting(struct pop3_session *session)
 {
 	session->pending++;
 	loop_hold(session->loop);
 	conn_set_idle_limit(session->conn, 0);
 }
 
-/* False: the connection has gone meanwhile, and so has the session. */
-static bool end_waiting(struct pop3_session *session)
+bool pop3_session_end_waiting(struct pop3_session *session)
 {
+	struct loop *loop = session->loop;
+	bool is_connected = session->conn != NULL;
+
 	session->pending--;
-	loop_release(session->loop);
-	if (!session->conn) {
+	if (!is_connected)
 		free_when_done(session);
-		return false;
-	}
-	conn_set_idle_limit(session->conn, session->settings.pop3_timeout_ms);
-	return true;
-}
-
-/* ---- login ---- */
-
-/* The same text whether the mailbox does not exist or the password is wrong. */
-static const char wrong_login[] = "[AUTH] Wrong mailbox or password";
-
-static void refuse_login(struct pop3_session *session, const char *text, const char *why)
-{
-	secret_free(session->secret_keys);
-	session->secret_keys = NULL;
-	if (session->has_maildrop)
-		directory_unlock_maildrop(session->service->directory, &session->mailbox);
-	session->has_maildrop = false;
-	log_event(LOG_WARNING, "pop3.login-refused", "peer=%s why=\"%s\"", session->peer.host, why);
-	pop3_server_refuse(session->core, text);
-}
-
-static bool make_maildrop(struct pop3_session *session)
-{
-	size_t count = session->list.message_count;
-	struct pop3_maildrop maildrop = { .count = count };
-
-	session->messages = calloc(count ? count : 1, sizeof *session->messages);
-	if (!session->messages)
-		return false;
-	for (size_t i = 0; i < count; i++) {
-		session->messages[i].id = session->list.messages[i].id;
-		session->messages[i].size = session->list.messages[i].size;
-	}
-	maildrop.messages = session->messages;
-	pop3_server_log_in(session->core, maildrop);
-	return true;
-}
-
-/* On the loop. */
-static void take_list(struct loop_task *task)
-{
-	struct pop3_session *session = list_entry(task, struct pop3_session, list_task);
-
-	if (!end_waiting(session))
-		return;
-	if (!session->list.ok)
-		refuse_login(session, "[SYS/TEMP] The mailbox cannot be read now",
-			session->list.error.text);
-	else if (!make_maildrop(session))
-		refuse_login(session, "[SYS/TEMP] Out of memory", "out of memory");
-	else
-		log_event(LOG_INFO, "pop3.login", "peer=%s mailbox=%s waiting=%zu",
-			session->peer.host, session->mailbox_text, session->list.message_count);
-	conn_kick(session->conn);
-}
-
-static void on_list(struct store_read *read)
-{
-	struct pop3_session *session = read->context;
-
-	loop_post(session->loop, &session->list_task);
-}
-
-static void read_list(struct pop3_session *session)
-{
-	free(session->list.messages);
-	session->list = (struct store_read){
-		.what = STORE_READ_LIST,
-		.mailbox = session->mailbox,
-		.done = on_list,
-		.context = session,
-	};
-	session->list_task.run = take_list;
-	begin_waiting(session);
-	store_read_submit(session->service->store, &session->list);
-}
-
-static void open_mailbox(struct pop3_session *session)
-{
-	enum directory_state state = directory_find(
-		session->service->directory, &session->mailbox, &session->public_keys);
-
-	if (state != DIRECTORY_ACTIVE && state != DIRECTORY_SUSPENDED) {
-		refuse_login(session, "[SYS/TEMP] The mailbox cannot be opened now",
-			"the mailbox went away or is damaged");
-	} else if (!mailbox_keys_match(&session->public_keys, session->secret_keys)) {
-		refuse_login(session, "[SYS/TEMP] The keys of the mailbox are damaged",
-			"the secret keys do not belong to the mailbox");
-	} else if (!directory_lock_maildrop(session->service->directory, &session->mailbox)) {
-		refuse_login(session, "[IN-USE] Another session has this mailbox", "in use");
-	} else {
-		session->has_maildrop = true;
-		read_list(session);
-	}
-}
-
-/* On the loop. */
-static void take_hash(struct loop_task *task)
-{
-	struct pop3_session *session = list_entry(task, struct pop3_session, hash_task);
-
-	secret_free(session->hash.phrase);
-	session->hash.phrase = NULL;
-	session->secret_keys = session->hash.secret_keys;
-	if (!end_waiting(session))
-		return;
-	if (session->secret_keys)
-		open_mailbox(session);
-	else if (session->hash.error.kind == ERROR_DENIED)
-		refuse_login(session, wrong_login, "wrong mailbox or password");
-	else
-		refuse_login(session, "[SYS/TEMP] The password cannot be checked now",
-			session->hash.error.text);
-	conn_kick(session->conn);
-}
-
-static void on_hash(struct hash_request *request)
-{
-	struct pop3_session *session = request->context;
-
-	loop_post(session->loop, &session->hash_task);
-}
-
-/* A mailbox id, or its address at any domain. An unknown one is hashed like a known one. */
-static void find_mailbox(struct pop3_session *session, struct bytes user)
-{
-	struct hash_request *hash = &session->hash;
-	struct bytes local_part = bytes_head(user, bytes_find(user, '@'));
-
-	hash->wrap_size = 0;
-	if (!mailbox_id_parse(local_part, &session->mailbox))
-		return;
-	mailbox_id_text(&session->mailbox, session->mailbox_text);
-	hash->mailbox = session->mailbox;
-	directory_password_wrap(
-		session->service->directory, &session->mailbox, hash->wrap, &hash->wrap_size);
-}
-
-static void on_login(struct pop3_session *session, const struct pop3_event *event)
-{
-	struct hash_request *hash = &session->hash;
-
-	find_mailbox(session, event->user);
-	hash->phrase_size = event->password.size;
-	hash->phrase = secret_new(event->password.size ? event->password.size : 1);
-	if (!hash->phrase) {
-		refuse_login(
-			session, "[SYS/TEMP] Too many logins at once", "no secret memory left");
-		return;
-	}
-	if (event->password.size)
-		memcpy(hash->phrase, event->password.data, event->password.size);
-	snprintf(hash->client, sizeof hash->client, "%s", session->peer.host);
-	hash->done = on_hash;
-	hash->context = session;
-	session->hash_task.run = take_hash;
-	if (hashing_submit(session->service->hashing, hash)) {
-		begin_waiting(session);
-		return;
-	}
-	secret_free(hash->phrase);
-	hash->phrase = NULL;
-	refuse_login(session, "[SYS/TEMP] Too many logins at once", "the hashing queue is full");
+	else if (!session->is_closing)
+		conn_set_idle_limit(session->conn, session->settings.pop3_timeout_ms);
+	else if (!session->pending)
+		pop3_login_release(session);
+	/* Last: the loop may end with this, and a session on it has to be gone by then. */
+	loop_release(loop);
+	return is_connected;
 }
 
 /* ---- sending a message ---- */
@@ -286,7 +91,7 @@ static void on_piece(void *context, const struct error *why)
 	struct pop3_session *session = context;
 	bool wanted_by_core = session->has_begun;
 
-	if (!end_waiting(session))
+	if (!pop3_session_end_waiting(session))
 		return;
 	if (why) {
 		collection_failed(session, why);
@@ -305,7 +110,7 @@ static void on_piece(void *context, const struct error *why)
 static void fetch_piece(struct pop3_session *session)
 {
 	session->is_lent = false;
-	begin_waiting(session);
+	pop3_session_begin_waiting(session);
 	collection_fetch(session->collection, on_piece, session);
 }
 
@@ -317,8 +122,7 @@ static void on_retrieve(struct pop3_session *session, const struct pop3_event *e
 	collection_free(&session->collection);
 	session->has_begun = false;
 	session->collection = collection_new(session->service->store, session->loop,
-		&session->mailbox, &session->list.messages[event->index], &session->public_keys,
-		session->secret_keys, &error);
+		&session->mailbox, &session->list.messages[event->index], session->keyring, &error);
 	if (session->collection)
 		fetch_piece(session);
 	else
@@ -367,7 +171,7 @@ static void take_removal(struct loop_task *task)
 		log_event(LOG_ERROR, "pop3.not-deleted", "mailbox=%s why=\"%s\"",
 			session->mailbox_text, removal->error.text);
 	}
-	if (!end_waiting(session))
+	if (!pop3_session_end_waiting(session))
 		return;
 	if (removal->ok)
 		pop3_server_accept(session->core);
@@ -409,12 +213,23 @@ static void on_update(struct pop3_session *session)
 		.context = session,
 	};
 	session->removal_task.run = take_removal;
-	begin_waiting(session);
+	pop3_session_begin_waiting(session);
 	promise_removal(session, "deleting");
 	store_removal_submit(session->service->store, &session->removal);
 }
 
 /* ---- the connection ---- */
+
+/* The maildrop is given back when the session cannot touch it any more (RFC 1939 6): the next one need not wait
+ * until the client has read the last reply. */
+static void on_close(struct pop3_session *session)
+{
+	session->is_closing = true;
+	pop3_login_cancel(session);
+	if (!session->pending)
+		pop3_login_release(session);
+	conn_finish(session->conn);
+}
 
 static void handle(struct pop3_session *session, const struct pop3_event *event)
 {
@@ -423,7 +238,7 @@ static void handle(struct pop3_session *session, const struct pop3_event *event)
 		conn_start_tls(session->conn);
 		break;
 	case POP3_EVENT_LOGIN:
-		on_login(session, event);
+		pop3_login_begin(session, event);
 		break;
 	case POP3_EVENT_RETRIEVE:
 		on_retrieve(session, event);
@@ -435,7 +250,7 @@ static void handle(struct pop3_session *session, const struct pop3_event *event)
 		on_update(session);
 		break;
 	case POP3_EVENT_CLOSE:
-		conn_finish(session->conn);
+		on_close(session);
 		break;
 	}
 }
@@ -448,6 +263,13 @@ static bool handle_events(struct pop3_session *session)
 	for (; pop3_server_next_event(session->core, &event); any = true)
 		handle(session, &event);
 	return any;
+}
+
+void pop3_session_end(struct pop3_session *session, const char *text)
+{
+	pop3_server_shut_down(session->core, text);
+	handle_events(session);
+	conn_kick(session->conn);
 }
 
 static void conn_opened(void *context)
@@ -530,6 +352,7 @@ static struct pop3_session *session_new(struct service *service, struct loop *lo
 	service_settings(service, &session->settings);
 	options.hostname = session->settings.hostname;
 	options.max_errors = session->settings.max_errors;
+	options.version = LETTERGATE_VERSION;
 	session->core = pop3_server_init(memory, &options);
 	return session;
 }
@@ -538,7 +361,7 @@ void pop3_service_start(struct service *service, struct loop *loop, socket_handl
 	const struct socket_address *peer, bool implicit_tls)
 {
 	struct pop3_session *session = session_new(service, loop, peer, implicit_tls);
-	struct conn_options options = { .tls = service_tls(service), .implicit_tls = implicit_tls };
+	struct conn_options options = { .tls = service->tls, .implicit_tls = implicit_tls };
 	struct error error;
 
 	if (!session) {

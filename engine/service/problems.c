@@ -14,6 +14,8 @@ struct problems {
 	struct notices *notices;
 	struct problem list[PROBLEMS_MAX];
 	size_t count;
+	void (*wake)(void *context);
+	void *context;
 };
 
 struct problems *problems_new(struct notices *notices, struct error *error)
@@ -36,6 +38,21 @@ void problems_free(struct problems **problems)
 	mutex_free(&(*problems)->mutex);
 	free(*problems);
 	*problems = NULL;
+}
+
+void problems_watch(struct problems *problems, void (*wake)(void *context), void *context)
+{
+	mutex_lock(problems->mutex);
+	problems->wake = wake;
+	problems->context = context;
+	mutex_unlock(problems->mutex);
+}
+
+/* With the mutex held, so that no wake follows problems_watch(NULL). */
+static void wake_watcher(struct problems *problems)
+{
+	if (problems->wake)
+		problems->wake(problems->context);
 }
 
 static struct problem *find(struct problems *problems, const char *id)
@@ -105,6 +122,8 @@ void problems_raise(struct problems *problems, int64_t now_us, enum problem_seve
 		problem = make_room(problems);
 	if (problem)
 		*problem = raised;
+	if (is_new)
+		wake_watcher(problems);
 	mutex_unlock(problems->mutex);
 	if (is_new)
 		log_event(severity == PROBLEM_ERROR ? LOG_ERROR : LOG_WARNING, "problem.raised",
@@ -121,8 +140,10 @@ void problems_resolve(struct problems *problems, const char *id)
 	copy_text(mended, sizeof mended, id);
 	mutex_lock(problems->mutex);
 	problem = find(problems, mended);
-	if (problem)
+	if (problem) {
 		*problem = problems->list[--problems->count];
+		wake_watcher(problems);
+	}
 	mutex_unlock(problems->mutex);
 	if (!problem)
 		return;

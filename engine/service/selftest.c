@@ -17,6 +17,8 @@ enum { MESSAGE_BYTES = 96 * 1024, MESSAGE_MAX = MESSAGE_BYTES + 16 * 1024 };
 struct selftest {
 	const struct selftest_options *options;
 	struct selftest_report *report;
+	struct reception_listener listeners[RECEPTION_LISTENERS_MAX]; /* when it began */
+	size_t listener_count;
 	struct tls_context *tls;
 	struct mailbox_creation mailbox;
 	char user[MAILBOX_ID_TEXT_SIZE];
@@ -140,32 +142,28 @@ static bool collect_step(
 	return end_step(step, ok, &error);
 }
 
-static const struct reception_listener *nth_of(
-	const struct reception *reception, bool smtp, size_t n)
+static const struct reception_listener *nth_of(const struct selftest *test, bool smtp, size_t n)
 {
-	for (size_t i = 0; i < reception_listener_count(reception); i++) {
-		const struct reception_listener *listener = reception_listener_at(reception, i);
-
-		if (is_smtp(listener->kind) == smtp && n-- == 0)
-			return listener;
+	for (size_t i = 0; i < test->listener_count; i++) {
+		if (is_smtp(test->listeners[i].kind) == smtp && n-- == 0)
+			return &test->listeners[i];
 	}
 	return NULL;
 }
 
-static size_t count_of(const struct reception *reception, bool smtp)
+static size_t count_of(const struct selftest *test, bool smtp)
 {
 	size_t count = 0;
 
-	while (nth_of(reception, smtp, count))
+	while (nth_of(test, smtp, count))
 		count++;
 	return count;
 }
 
 static bool run_rounds(struct selftest *test, struct bytes message, struct error *error)
 {
-	const struct reception *reception = test->options->reception;
-	size_t ways_in = count_of(reception, true);
-	size_t ways_out = count_of(reception, false);
+	size_t ways_in = count_of(test, true);
+	size_t ways_out = count_of(test, false);
 	size_t rounds = ways_in > ways_out ? ways_in : ways_out;
 
 	if (!ways_in || !ways_out)
@@ -176,9 +174,8 @@ static bool run_rounds(struct selftest *test, struct bytes message, struct error
 		rounds = SELFTEST_STEPS_MAX / 2;
 	test->report->ok = true;
 	for (size_t i = 0; i < rounds && test->report->ok; i++)
-		test->report->ok =
-			send_step(test, nth_of(reception, true, i % ways_in), message) &&
-			collect_step(test, nth_of(reception, false, i % ways_out), message);
+		test->report->ok = send_step(test, nth_of(test, true, i % ways_in), message) &&
+				   collect_step(test, nth_of(test, false, i % ways_out), message);
 	return true;
 }
 
@@ -190,6 +187,7 @@ bool selftest_run(
 	bool has_mailbox = false, ok = false;
 
 	memset(report, 0, sizeof *report);
+	test.listener_count = reception_listeners(options->reception, test.listeners);
 	buf_init(&message, MESSAGE_MAX);
 	test.mailbox.name = "Self-test";
 	test.mailbox.is_temporary = true;

@@ -14,16 +14,8 @@ void service_settings(struct service *service, struct service_settings *settings
 	settings->max_errors = (uint32_t)config->limits_errors;
 	settings->smtp_timeout_ms = config->timeouts_smtp_ms;
 	settings->pop3_timeout_ms = config->timeouts_pop3_ms;
+	settings->pop3_takeover_ms = config->timeouts_pop3_takeover_ms;
+	settings->login_failures = (uint32_t)config->limits_login_failures;
 	settings->tls_timeout_ms = config->timeouts_tls_ms;
 	mutex_unlock(service->mutex);
-}
-
-struct tls_context *service_tls(struct service *service)
-{
-	struct tls_context *tls;
-
-	mutex_lock(service->mutex);
-	tls = service->tls;
-	mutex_unlock(service->mutex);
-	return tls;
 }

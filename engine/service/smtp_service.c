@@ -337,7 +337,7 @@ void smtp_service_start(struct service *service, struct loop *loop, socket_handl
 	const struct socket_address *peer, bool implicit_tls)
 {
 	struct smtp_session *session = session_new(service, loop, peer, implicit_tls);
-	struct conn_options options = { .tls = service_tls(service), .implicit_tls = implicit_tls };
+	struct conn_options options = { .tls = service->tls, .implicit_tls = implicit_tls };
 	struct error error;
 
 	if (!session) {

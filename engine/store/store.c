@@ -105,9 +105,9 @@ static bool create_files(struct store *store, struct error *error)
 
 static bool init_parts(struct store *store, struct error *error)
 {
-	return store_connections_init(store, error) && committer_init(&store->committer, error) &&
-	       syncers_init(&store->syncers, error) && readers_init(store, error) &&
-	       keeper_init(&store->keeper, error);
+	return store_connections_init(store, error) && room_init(&store->room, error) &&
+	       committer_init(&store->committer, error) && syncers_init(&store->syncers, error) &&
+	       readers_init(store, error) && keeper_init(&store->keeper, error);
 }
 
 static void clear_parts(struct store *store)
@@ -116,6 +116,7 @@ static void clear_parts(struct store *store)
 	readers_clear(&store->readers);
 	syncers_clear(&store->syncers);
 	committer_clear(&store->committer);
+	room_clear(&store->room);
 	store_connections_clear(store);
 }
 
@@ -138,9 +139,12 @@ struct store *store_open(const struct store_options *options, struct error *erro
 	}
 	store->options = *options;
 	if (!init_parts(store, error) || !find_places(store, error) ||
-		!check_is_new(store, error) || !create_files(store, error) ||
-		!store_connections_open(store, error))
+		!check_is_new(store, error) || !create_files(store, error))
 		goto failed;
+	ballast_find(store);
+	if (!store_connections_open(store, error))
+		goto failed;
+	room_measure(store, store_writer(store));
 	if (!committer_start(store, error) || !mailbox_delete_temporary(store, error) ||
 		!store_scan(store, error) || !syncers_start(store, error) ||
 		!readers_start(store, error) || !keeper_start(store, error))
@@ -199,5 +203,7 @@ bool store_figures(struct store *store, struct store_figures *figures, struct er
 	figures->commits = committer->commits;
 	figures->deliveries = committer->messages;
 	mutex_unlock(committer->mutex);
+	figures->reserve_bytes = (uint64_t)atomic_load(&store->room.reserve_bytes);
+	figures->is_short = atomic_load(&store->room.left) < 0;
 	return ok;
 }

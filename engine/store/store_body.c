@@ -1,5 +1,5 @@
 /* store_body.c -- the sealed bytes of one message before they are delivered: in memory up to
- * STORE_INLINE_MAX, then in bodies/ID.part.
+ * STORE_INLINE_MAX, then in bodies/ID.part. The ledger's digest grows with them.
  *
  * The invariant: a file loses its ".part" only after its sync, and from then on nothing here removes
  * it. Whatever is still called ".part" has never been acknowledged to anybody. */
@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "crypto/digest.h"
 #include "platform/file.h"
 #include "store_internal.h"
 
@@ -16,8 +17,12 @@ struct store_body {
 	struct buf bytes; /* while there is no file */
 	struct file *file;
 	uint64_t size;
+	uint64_t noted; /* of it, by room_note() */
+	struct digest digest;
+	uint8_t digested[STORE_DIGEST_SIZE];
 	bool is_in_file;
 	bool is_kept;
+	bool is_closed;
 };
 
 bool body_path(const struct store *store, const struct id *id, bool is_partial,
@@ -39,6 +44,8 @@ struct store_body *store_body_new(struct store *store, const struct id *id)
 	body->store = store;
 	body->id = *id;
 	buf_init(&body->bytes, STORE_INLINE_MAX);
+	/* No domain: what `b2sum -l 256` says of the file. */
+	digest_init(&body->digest, NULL);
 	return body;
 }
 
@@ -56,8 +63,10 @@ void store_body_free(struct store_body **body)
 	if (!*body)
 		return;
 	file_close(&(*body)->file);
-	if ((*body)->is_in_file && !(*body)->is_kept)
+	if ((*body)->is_in_file && !(*body)->is_kept) {
 		remove_partial(*body);
+		room_note((*body)->store, -(int64_t)(*body)->noted);
+	}
 	buf_clear(&(*body)->bytes);
 	free(*body);
 	*body = NULL;
@@ -84,16 +93,36 @@ bool store_body_append(struct store_body *body, struct bytes sealed, struct erro
 {
 	bool ok;
 
+	assert(!body->is_closed);
 	if (!body->is_in_file && body->size + sealed.size <= STORE_INLINE_MAX)
 		ok = buf_append(&body->bytes, sealed) || error_set_memory(error);
 	else
 		ok = (body->is_in_file || spill(body, error)) &&
 		     file_write(body->file, sealed, error);
-	if (ok)
-		body->size += sealed.size;
-	else
+	if (!ok) {
 		error_prefix(error, "keeping a message");
-	return ok;
+		return false;
+	}
+	body->size += sealed.size;
+	digest_update(&body->digest, sealed);
+	/* All of it, when it has just left memory. */
+	if (body->is_in_file)
+		room_note(body->store, (int64_t)(body->size - body->noted));
+	body->noted = body->is_in_file ? body->size : 0;
+	return true;
+}
+
+void body_close(struct store_body *body)
+{
+	assert(!body->is_closed);
+	digest_final(&body->digest, body->digested);
+	body->is_closed = true;
+}
+
+const uint8_t *body_digest(const struct store_body *body)
+{
+	assert(body->is_closed);
+	return body->digested;
 }
 
 uint64_t store_body_size(const struct store_body *body)

@@ -16,7 +16,6 @@ enum {
 	GROUP_BYTES = 16 * 1024 * 1024,
 	REOPEN_INTERVAL_US = 1000000,
 	IDLE_US = 1000000,
-	PAGE_BYTES = 4096,
 	LOG_BYTES_MAX = 64 * 1024 * 1024,
 };
 
@@ -160,6 +159,8 @@ static bool prepare(struct store *store, struct group *group, struct error *erro
 	struct list *link;
 	bool has_renamed = false;
 
+	if (group->count)
+		room_refresh(store);
 	list_for_each (link, &group->requests) {
 		struct store_request *request = list_entry(link, struct store_request, link);
 		struct error own = { 0 };
@@ -198,6 +199,11 @@ static bool is_fatal(int code)
 	}
 }
 
+static bool is_full(const struct database *writer)
+{
+	return (writer->failed_code & 0xff) == SQLITE_FULL;
+}
+
 /* One request in a savepoint of its own, so that it fails alone. False: the transaction is lost. */
 static bool run_request(struct store *store, struct store_request *request, struct error *error)
 {
@@ -210,8 +216,10 @@ static bool run_request(struct store *store, struct store_request *request, stru
 	writer->failed_code = SQLITE_OK;
 	if (request->type->run(store, request, &own))
 		return run_statement(store, SQL_RELEASE, error);
-	/* SQLite gives up the whole transaction after some failures (lang_transaction.html, 3.1). */
-	if (is_fatal(writer->failed_code) || sqlite3_get_autocommit(writer->handle)) {
+	/* SQLite gives up the whole transaction after some failures (lang_transaction.html, 3.1). What
+	 * frees space gives it up itself, to be tried again without the others. */
+	if (is_fatal(writer->failed_code) || sqlite3_get_autocommit(writer->handle) ||
+		(request->type->frees_space && is_full(writer))) {
 		*error = own;
 		return false;
 	}
@@ -267,6 +275,28 @@ static bool recover(struct store *store)
 	if (!sqlite3_get_autocommit(writer->handle) && !run_statement(store, SQL_ROLLBACK, NULL))
 		return false;
 	return !is_fatal(code) && sqlite3_get_autocommit(writer->handle);
+}
+
+/* After a transaction that found no room: once more, with what frees space alone. Nothing was committed,
+ * since the write of a frame failed and not a sync, so this repeats none. */
+static bool run_freeing(struct store *store, struct group *group, struct error *error)
+{
+	struct list *link;
+	bool has_freeing = false;
+
+	if (!is_full(store_writer(store)) || !recover(store))
+		return false;
+	list_for_each (link, &group->requests) {
+		struct store_request *request = list_entry(link, struct store_request, link);
+
+		if (!request->type->frees_space)
+			fail(request, error);
+		has_freeing |= !request->has_failed;
+	}
+	if (!has_freeing)
+		return false;
+	(void)ballast_release(store);
+	return run_transaction(store, group, error);
 }
 
 /* ---- keeping the database open ---- */
@@ -331,6 +361,9 @@ static bool make_room(struct store *store, struct error *error)
 		return true;
 	code = sqlite3_wal_checkpoint_v2(
 		writer->handle, NULL, SQLITE_CHECKPOINT_RESTART, NULL, NULL);
+	if ((code & 0xff) == SQLITE_FULL && ballast_release(store))
+		code = sqlite3_wal_checkpoint_v2(
+			writer->handle, NULL, SQLITE_CHECKPOINT_RESTART, NULL, NULL);
 	if (!is_fatal(code))
 		return true;
 	return database_failed(writer, code, error, "moving the log into the database");
@@ -384,7 +417,8 @@ static void run_group(struct store *store, struct group *group)
 	group->must_reopen = false;
 	if (!is_open(store, &error) || !prepare(store, group, &error)) {
 		fail_all(group, &error);
-	} else if (group->count && !run_transaction(store, group, &error)) {
+	} else if (group->count && !run_transaction(store, group, &error) &&
+		   !run_freeing(store, group, &error)) {
 		fail_all(group, &error);
 		if (!recover(store)) {
 			group->must_reopen = true;
@@ -467,12 +501,18 @@ static const struct store_request_type blocking_type = {
 	.finish = blocking_finish,
 };
 
-bool committer_perform(struct store *store, const char *doing, store_work *work, void *arguments,
-	struct error *error)
+static const struct store_request_type freeing_type = {
+	.frees_space = true,
+	.run = blocking_run,
+	.finish = blocking_finish,
+};
+
+static bool perform(struct store *store, const struct store_request_type *type, const char *doing,
+	store_work *work, void *arguments, struct error *error)
 {
 	struct error own = { 0 };
 	struct blocking blocking = {
-		.request = { .type = &blocking_type, .error = error ? error : &own },
+		.request = { .type = type, .error = error ? error : &own },
 		.work = work,
 		.arguments = arguments,
 	};
@@ -485,4 +525,16 @@ bool committer_perform(struct store *store, const char *doing, store_work *work,
 	if (blocking.request.has_failed)
 		error_prefix(blocking.request.error, "%s", doing);
 	return !blocking.request.has_failed;
+}
+
+bool committer_perform(struct store *store, const char *doing, store_work *work, void *arguments,
+	struct error *error)
+{
+	return perform(store, &blocking_type, doing, work, arguments, error);
+}
+
+bool committer_free_space(struct store *store, const char *doing, store_work *work, void *arguments,
+	struct error *error)
+{
+	return perform(store, &freeing_type, doing, work, arguments, error);
 }

@@ -69,10 +69,17 @@ static bool renew_log(struct store *store, struct error *error)
 	return true;
 }
 
-/* Another program that reads the database just now keeps its log, which may stay: it is on the disk. */
-static bool settle(struct database *writer, struct error *error)
+/* Another program that reads the database just now keeps its log, which may stay: it is on the disk. On a
+ * full disk the ballast makes room. */
+static bool settle(struct store *store, struct error *error)
 {
-	return database_settle(writer, error) || (writer->failed_code & 0xff) == SQLITE_BUSY;
+	struct database *writer = store_writer(store);
+
+	if (database_settle(writer, error))
+		return true;
+	if ((writer->failed_code & 0xff) == SQLITE_FULL && ballast_release(store))
+		return database_settle(writer, error);
+	return (writer->failed_code & 0xff) == SQLITE_BUSY;
 }
 
 static void close_all(struct store *store)
@@ -89,7 +96,7 @@ bool store_connections_open(struct store *store, struct error *error)
 	if (!renew_log(store, error))
 		return false;
 	ok = open_one(store, DATABASE_WRITER, error) && schema_bring_up(writer, error) &&
-	     settle(writer, error) && schema_look(writer, error);
+	     settle(store, error) && schema_look(writer, error);
 	if (ok) {
 		/* The log is empty or as good as its last byte. */
 		log_forget(store);

@@ -1,5 +1,6 @@
-/* store_delivery.c -- one sealed message into the mailboxes of its targets: one body, a message row for
- * each target, and the counters, all in one savepoint, so that every target has it or none. */
+/* store_delivery.c -- one sealed message into the mailboxes of its targets: one body, a message row, a
+ * row of the ledger and the counters for each target, all in one savepoint, so that every target has it or
+ * none. */
 #include <assert.h>
 
 #include "store_internal.h"
@@ -27,7 +28,10 @@ static bool delivery_prepare(
 {
 	struct store_delivery *delivery = delivery_of(request);
 
-	(void)store;
+	/* What is in a file has taken its room already. */
+	if (!room_take(store, body_is_in_file(delivery->body) ? 0 : store_body_size(delivery->body),
+		    error))
+		return false;
 	if (!body_is_in_file(delivery->body))
 		return true;
 	if (!body_keep(delivery->body, error))
@@ -81,14 +85,18 @@ static bool insert_message(struct database *writer, const struct store_delivery 
 	sqlite3_stmt *insert = database_statement(writer, SQL_MESSAGE_INSERT, error);
 	sqlite3_stmt *count = database_statement(writer, SQL_COUNTERS_RECEIVED, error);
 	int64_t mailbox = 0;
+	uint64_t number = 0;
 
-	if (!insert || !count || !find_target(writer, target, &mailbox, error))
+	if (!insert || !count || !find_target(writer, target, &mailbox, error) ||
+		!ledger_append(writer, mailbox, target, delivery->received_us,
+			body_digest(delivery->body), &number, error))
 		return false;
 	sqlite3_bind_blob(insert, 1, target->message.bytes, sizeof target->message.bytes, NULL);
 	sqlite3_bind_int64(insert, 2, mailbox);
 	sqlite3_bind_int64(insert, 3, body);
 	sqlite3_bind_int64(insert, 4, delivery->received_us);
 	sqlite3_bind_int64(insert, 5, (int64_t)target->size);
+	sqlite3_bind_int64(insert, 6, (int64_t)number);
 	sqlite3_bind_int64(count, 1, mailbox);
 	sqlite3_bind_int64(count, 2, (int64_t)target->size);
 	sqlite3_bind_int64(count, 3, delivery->received_us);
@@ -146,6 +154,9 @@ void store_delivery_submit(struct store *store, struct store_delivery *delivery)
 	struct store_request *request = &delivery->request;
 
 	assert(delivery->target_count >= 1 && delivery->target_count <= STORE_TARGETS_MAX);
+	for (size_t i = 0; i < delivery->target_count; i++)
+		assert(delivery->targets[i].receipt_size <= STORE_RECEIPT_MAX);
+	body_close(delivery->body);
 	delivery->ok = false;
 	delivery->error = (struct error){ 0 };
 	*request = (struct store_request){ .type = &delivery_type, .error = &delivery->error };

@@ -6,9 +6,11 @@
 #ifndef LG_STORE_INTERNAL_H
 #define LG_STORE_INTERNAL_H
 
+#include <stdatomic.h>
+
 #include "platform/paths.h"
 #include "platform/thread.h"
-#include "store/store.h"
+#include "store/store_ledger.h"
 #include "store_database_internal.h"
 
 enum {
@@ -24,11 +26,14 @@ enum {
 	DATABASE_COUNT = DATABASE_READER + READER_COUNT,
 };
 
-enum { STATE_WAITING = 0 }; /* messages.state */
+enum { PAGE_BYTES = 4096 }; /* store_schema.c */
 
 /* What the committer does with a kind of request. */
 struct store_request_type {
 	const char *doing; /* in front of its errors, or NULL */
+	/* On a full disk it is tried again without the others of its group, with the ballast given up.
+	 * Whatever it does in a transaction that was rolled back, it can do again. */
+	bool frees_space;
 	/* Rows it writes and bytes it puts into the database, at most: bounds a group. */
 	void (*measure)(struct store_request *request, size_t *rows, size_t *bytes);
 	/* Before the transaction; NULL: nothing. Sets *renamed when the folder of bodies must be synced. */
@@ -103,6 +108,7 @@ struct keeper {
 	bool must_checkpoint;
 	bool must_sweep;
 	bool must_purge;
+	bool must_look;	 /* after the room on the disk */
 	uint64_t groups; /* committed since the start */
 	int pages_moved; /* of the log: in the database already */
 	struct thread *thread;
@@ -110,7 +116,25 @@ struct keeper {
 	bool disk_is_full;
 	bool sweep_failed;
 	bool purge_failed;
+	bool look_failed;
 };
+
+/* The room that mail may take. The figures are read by anybody and a second or two old. */
+struct room {
+	atomic_llong left;   /* below 0: the reserve is reached */
+	atomic_llong wanted; /* what was asked for and is not there */
+	atomic_llong measured_us;
+	atomic_llong reserve_bytes;
+	atomic_llong keep_us;	  /* KEEP_UNTOLD, or store_limits.keep_collected_us */
+	atomic_llong next_age_us; /* when to look for mail that was kept long enough */
+	struct mutex *mutex;
+	/* under the mutex */
+	bool is_short; /* was told, and its end was not */
+	bool has_ballast;
+	/* the keeper's */
+	int64_t next_ballast_us; /* after a failure */
+};
+enum { KEEP_UNTOLD = -1 };
 
 struct store {
 	struct store_options options;
@@ -124,6 +148,7 @@ struct store {
 	struct syncers syncers;
 	struct readers readers;
 	struct keeper keeper;
+	struct room room;
 };
 
 static inline struct database *store_writer(struct store *store)
@@ -178,6 +203,9 @@ typedef bool store_work(
 	struct store *store, void *arguments, int64_t *file_bytes, struct error *error);
 bool committer_perform(struct store *store, const char *doing, store_work *work, void *arguments,
 	struct error *error);
+/* The same for what frees space. */
+bool committer_free_space(struct store *store, const char *doing, store_work *work, void *arguments,
+	struct error *error);
 
 /* ---- store_delivery.c ---- */
 
@@ -185,7 +213,77 @@ bool committer_perform(struct store *store, const char *doing, store_work *work,
 void delivery_refuse(struct store *store, struct store_request *request);
 struct store_body *delivery_body(struct store_request *request);
 
+/* ---- store_room.c ---- */
+
+bool room_init(struct room *room, struct error *error);
+void room_clear(struct room *room);
+bool room_ask_free(struct store *store, uint64_t *bytes); /* of the file system */
+/* Anew, by a connection that the caller uses. */
+void room_measure(struct store *store, struct database *database);
+/* The committer, before a group: when the figure is older than a second. */
+void room_refresh(struct store *store);
+/* So many bytes were written, or removed, until the next measurement knows. */
+void room_note(struct store *store, int64_t written);
+/* Takes what a delivery will write; ERROR_FULL when it would touch the reserve. */
+bool room_take(struct store *store, uint64_t bytes, struct error *error);
+/* On the keeper: collected mail that was kept long enough goes, the oldest of it when there is need, and
+ * the ballast is made. *more: there is a shortage to be looked at again. */
+bool room_keep(struct store *store, bool *more, struct error *error);
+
+/* ---- store_ballast.c ---- */
+
+void ballast_find(struct store *store); /* at the start */
+/* Gives it up for what frees space. False: there is none. */
+bool ballast_release(struct store *store);
+/* On the keeper: makes it when there is room for it. *missing: there was not. */
+bool ballast_make(struct store *store, bool *missing, struct error *error);
+
+/* ---- store_collected.c ---- */
+
+/* The oldest collected messages go, up to so many, if they were collected before that time. */
+bool collected_purge(struct store *store, int64_t before_us, size_t at_most, size_t *purged,
+	struct error *error);
+
+/* ---- store_pieces.c ---- */
+
+/* Rows of one mailbox, read some hundred at a time. The statement's parameters: the mailbox, the least
+ * number, how many, and `state` if it has a fourth; its first column is the number. */
+struct pieces {
+	enum statement statement;
+	int state;
+	size_t row_size;
+	bool (*take)(sqlite3_stmt *found, void *row, struct error *error);
+	bool (*visit)(void *context, const void *row); /* outside the transaction; false ends it */
+	void *context;
+};
+bool pieces_each(struct store *store, const struct id *mailbox, uint64_t from,
+	const struct pieces *pieces, struct error *error);
+
+/* ---- store_ledger.c ---- */
+
+/* On the committer: the row of one message of a delivery; *number is its number. */
+bool ledger_append(struct database *writer, int64_t mailbox,
+	const struct store_delivery_target *target, int64_t received_us,
+	const uint8_t digest[STORE_DIGEST_SIZE], uint64_t *number, struct error *error);
+bool ledger_read_head(struct database *database, const struct id *mailbox,
+	struct store_ledger_head *head, struct error *error);
+/* On the committer: deletes up to so many rows and signatures of a deleted mailbox. */
+bool ledger_purge(
+	struct database *writer, int64_t mailbox, size_t at_most, bool *more, struct error *error);
+
+/* ---- store_signature.c ---- */
+
+/* On the committer. */
+bool signature_insert(struct database *writer, int64_t mailbox,
+	const struct store_signature *signature, struct error *error);
+bool signature_read_last(struct database *database, int64_t mailbox, uint64_t *number,
+	int64_t *signed_us, struct error *error);
+
 /* ---- store_removal.c ---- */
+
+/* On the committer: the message, and its body when it was the last one. */
+bool removal_message(struct store *store, int64_t number, int64_t body, int64_t *file_bytes,
+	struct error *error);
 
 /* On the committer: deletes up to so many messages of a deleted mailbox. *more: there was something to
  * do, so there may be others. */
@@ -209,6 +307,10 @@ bool body_path(const struct store *store, const struct id *id, bool is_partial,
 bool body_is_in_file(const struct store_body *body);
 const struct id *body_id(const struct store_body *body);
 struct bytes body_inline(const struct store_body *body); /* when it is not in a file */
+/* Nothing more is appended; before it is submitted. */
+void body_close(struct store_body *body);
+const uint8_t *body_digest(
+	const struct store_body *body); /* STORE_DIGEST_SIZE bytes, once closed */
 /* The file's bytes are on the disk; closes it. */
 bool body_sync(struct store_body *body, struct error *error);
 /* Gives the file its name; from then on it is never removed for being without a row. */
@@ -230,6 +332,8 @@ void keeper_clear(struct keeper *keeper);
 /* The committer has committed a group. */
 void keeper_notice(struct store *store, int pages_in_log, bool has_discarded);
 void keeper_purge(struct store *store); /* a mailbox was deleted */
+void keeper_look(struct store *store);	/* after the room on the disk */
+bool keeper_is_stopping(struct store *store);
 /* Unlinks the files of `discarded` and forgets them; on the caller's thread. */
 bool keeper_sweep(struct store *store, struct error *error);
 
@@ -238,6 +342,11 @@ bool keeper_sweep(struct store *store, struct error *error);
 /* Its number and status, on any connection; *found: there is one. */
 bool mailbox_find(struct database *database, const struct id *id, int64_t *number,
 	enum store_mailbox_status *status, bool *found, struct error *error);
+/* The same, and ERROR_NOT_FOUND when there is none. */
+bool mailbox_number(
+	struct database *database, const struct id *id, int64_t *number, struct error *error);
+/* The columns number, id, size, received_us, sealed_id from the first on. */
+bool message_copy(sqlite3_stmt *row, struct store_message *message, struct error *error);
 /* What the self-test left behind when the process died. */
 bool mailbox_delete_temporary(struct store *store, struct error *error);
 

@@ -1,5 +1,6 @@
 /* store_keeper.c -- housekeeping beside the traffic: moves the log into the database, unlinks discarded
- * bodies, empties deleted mailboxes, and gives space back when nothing else happens.
+ * bodies, empties deleted mailboxes, looks after the room on the disk (store_room.c), and gives space back
+ * when nothing else happens.
  *
  * The invariant: a file is unlinked only when its row in `discarded` is committed, and the row goes only
  * when the unlink is on the disk; so a crash at any point neither loses a body that a message names nor
@@ -19,13 +20,16 @@ enum {
 	VACUUM_STEPS = 8,
 	LOG_BYTES_AT_REST = 4 * 1024 * 1024,
 };
+/* At rest: for what was kept long enough meanwhile. */
+static const int64_t rest_us = 3600 * INT64_C(1000000);
 
 struct tasks {
-	bool checkpoint, sweep, purge, tidy;
+	bool checkpoint, sweep, purge, look, tidy;
 };
 
-static bool is_stopping(struct keeper *keeper)
+bool keeper_is_stopping(struct store *store)
 {
+	struct keeper *keeper = &store->keeper;
 	bool stopping;
 
 	mutex_lock(keeper->mutex);
@@ -39,27 +43,37 @@ static bool is_stopping(struct keeper *keeper)
 static bool note_failure(
 	struct store *store, bool failed_before, bool ok, const struct error *error)
 {
-	if (!ok && !failed_before && error->os_code != DATABASE_DOWN &&
-		!is_stopping(&store->keeper))
+	if (!ok && !failed_before && error->os_code != DATABASE_DOWN && !keeper_is_stopping(store))
 		store_trouble(store, error);
 	return !ok;
 }
 
 /* ---- checkpoints ---- */
 
-static void checkpoint(struct store *store, int mode)
+static int move_log(struct store *store, int mode, int *moved, struct error *error)
 {
 	struct database *database = &store->databases[DATABASE_KEEPER];
-	struct keeper *keeper = &store->keeper;
-	struct error error = { 0 };
-	int in_log = 0, moved = 0, code;
+	int in_log = 0, code;
 
 	if (!database_use(database, NULL))
-		return;
-	code = sqlite3_wal_checkpoint_v2(database->handle, NULL, mode, &in_log, &moved);
+		return SQLITE_BUSY;
+	code = sqlite3_wal_checkpoint_v2(database->handle, NULL, mode, &in_log, moved);
 	if (code != SQLITE_OK && code != SQLITE_BUSY)
-		database_failed(database, code, &error, "moving the log into the database");
+		database_failed(database, code, error, "moving the log into the database");
 	database_leave(database);
+	return code;
+}
+
+static void checkpoint(struct store *store, int mode)
+{
+	struct keeper *keeper = &store->keeper;
+	struct error error = { 0 };
+	int moved = 0;
+	int code = move_log(store, mode, &moved, &error);
+
+	/* A write that found no room is not a sync that failed: it may be tried again. */
+	if ((code & 0xff) == SQLITE_FULL && ballast_release(store))
+		code = move_log(store, mode, &moved, &error);
 	switch (code & 0xff) {
 	case SQLITE_OK:
 		mutex_lock(keeper->mutex);
@@ -177,7 +191,7 @@ bool keeper_sweep(struct store *store, struct error *error)
 		if (!batch.count)
 			continue;
 		if (!store_sync_folder(store, store->bodies, error) ||
-			!committer_perform(
+			!committer_free_space(
 				store, "forgetting removed files", forget, &batch, error))
 			return false;
 	}
@@ -196,8 +210,8 @@ static bool purge(struct store *store, struct error *error)
 {
 	bool more = true;
 
-	while (more && !is_stopping(&store->keeper)) {
-		if (!committer_perform(
+	while (more && !keeper_is_stopping(store)) {
+		if (!committer_free_space(
 			    store, "emptying a deleted mailbox", purge_step, &more, error))
 			return false;
 	}
@@ -242,6 +256,7 @@ static bool tidy(struct store *store, struct tasks *tasks)
 
 	tasks->sweep = keeper->sweep_failed;
 	tasks->purge = keeper->purge_failed;
+	tasks->look = true;
 	for (int i = 0; i < VACUUM_STEPS; i++) {
 		more = has_spare_pages(store);
 		if (!more ||
@@ -256,10 +271,12 @@ static bool tidy(struct store *store, struct tasks *tasks)
 
 /* ---- the thread ---- */
 
-static void work(struct store *store, const struct tasks *tasks)
+/* True: something is left to be looked at again. */
+static bool work(struct store *store, const struct tasks *tasks)
 {
 	struct keeper *keeper = &store->keeper;
 	struct error error = { 0 };
+	bool more = false;
 	bool ok;
 
 	if (tasks->checkpoint)
@@ -272,6 +289,11 @@ static void work(struct store *store, const struct tasks *tasks)
 		ok = keeper_sweep(store, &error);
 		keeper->sweep_failed = note_failure(store, keeper->sweep_failed, ok, &error);
 	}
+	if (tasks->look) {
+		ok = room_keep(store, &more, &error);
+		keeper->look_failed = note_failure(store, keeper->look_failed, ok, &error);
+	}
+	return more;
 }
 
 /* Waits for something to do; false when the thread is to end. */
@@ -282,9 +304,11 @@ static bool next_tasks(struct keeper *keeper, struct tasks *tasks)
 	*tasks = (struct tasks){ .checkpoint = false };
 	groups = keeper->groups;
 	while (!keeper->is_stopping && !keeper->must_checkpoint && !keeper->must_sweep &&
-		!keeper->must_purge) {
+		!keeper->must_purge && !keeper->must_look) {
 		if (keeper->is_resting) {
-			condition_wait(keeper->wake, keeper->mutex);
+			tasks->look = !condition_wait_for(keeper->wake, keeper->mutex, rest_us);
+			if (tasks->look)
+				break;
 		} else if (!condition_wait_for(keeper->wake, keeper->mutex, IDLE_US)) {
 			tasks->tidy = groups == keeper->groups;
 			groups = keeper->groups;
@@ -295,7 +319,9 @@ static bool next_tasks(struct keeper *keeper, struct tasks *tasks)
 	tasks->checkpoint = keeper->must_checkpoint;
 	tasks->sweep = keeper->must_sweep;
 	tasks->purge = keeper->must_purge;
+	tasks->look |= keeper->must_look;
 	keeper->must_checkpoint = keeper->must_sweep = keeper->must_purge = false;
+	keeper->must_look = false;
 	return !keeper->is_stopping;
 }
 
@@ -313,7 +339,7 @@ static void run(void *context)
 		mutex_unlock(keeper->mutex);
 		if (tasks.tidy)
 			more = tidy(store, &tasks);
-		work(store, &tasks);
+		more |= work(store, &tasks);
 		mutex_lock(keeper->mutex);
 		keeper->is_resting = !more && groups == keeper->groups;
 	}
@@ -348,6 +374,16 @@ void keeper_purge(struct store *store)
 	mutex_unlock(keeper->mutex);
 }
 
+void keeper_look(struct store *store)
+{
+	struct keeper *keeper = &store->keeper;
+
+	mutex_lock(keeper->mutex);
+	keeper->must_look = true;
+	condition_signal(keeper->wake);
+	mutex_unlock(keeper->mutex);
+}
+
 bool keeper_init(struct keeper *keeper, struct error *error)
 {
 	keeper->mutex = mutex_new(error);
@@ -361,7 +397,7 @@ bool keeper_start(struct store *store, struct error *error)
 
 	/* What the last run did not come to. */
 	mutex_lock(keeper->mutex);
-	keeper->must_sweep = keeper->must_purge = true;
+	keeper->must_sweep = keeper->must_purge = keeper->must_look = true;
 	mutex_unlock(keeper->mutex);
 	keeper->thread = thread_start("store-keeper", run, store, error);
 	return keeper->thread != NULL;

@@ -29,6 +29,17 @@ bool mailbox_find(struct database *database, const struct id *id, int64_t *numbe
 	return ok;
 }
 
+bool mailbox_number(
+	struct database *database, const struct id *id, int64_t *number, struct error *error)
+{
+	enum store_mailbox_status status;
+	bool found = false;
+
+	if (!mailbox_find(database, id, number, &status, &found, error))
+		return false;
+	return found || error_set(error, ERROR_NOT_FOUND, "there is no such mailbox");
+}
+
 static void copy_text(sqlite3_stmt *row, int column, char *text, size_t capacity)
 {
 	const char *found = (const char *)sqlite3_column_text(row, column);
@@ -56,6 +67,7 @@ static bool copy_mailbox(sqlite3_stmt *row, struct store_mailbox *mailbox,
 				  : STORE_MAILBOX_SUSPENDED;
 	mailbox->is_temporary = sqlite3_column_int(row, 5) != 0;
 	mailbox->created_us = sqlite3_column_int64(row, 6);
+	mailbox->generation = (uint32_t)sqlite3_column_int64(row, 20);
 	*counts = (struct store_mailbox_counts){
 		.waiting = (uint64_t)sqlite3_column_int64(row, 12),
 		.waiting_bytes = (uint64_t)sqlite3_column_int64(row, 13),
@@ -179,6 +191,7 @@ static bool create(struct store *store, void *arguments, int64_t *file_bytes, st
 	if (mailbox->recovery_wrap_size)
 		sqlite3_bind_blob64(insert, 11, mailbox->recovery_wrap, mailbox->recovery_wrap_size,
 			SQLITE_STATIC);
+	sqlite3_bind_int64(insert, 12, mailbox->generation);
 	if (!database_run(writer, insert, error)) {
 		if (writer->failed_code == SQLITE_CONSTRAINT_UNIQUE)
 			error_set(error, ERROR_EXISTS, "there is a mailbox with this id already");
@@ -234,8 +247,8 @@ bool store_mailbox_set_status(struct store *store, const struct id *id,
 /* The mailbox goes at once; its messages, out of everybody's sight from then on, go in small steps. */
 static bool delete_number(struct store *store, int64_t number, struct error *error)
 {
-	static const enum statement steps[] = { SQL_COUNTERS_DELETE, SQL_MAILBOX_DELETE,
-		SQL_PURGE_INSERT };
+	static const enum statement steps[] = { SQL_FACTS_DELETE, SQL_ALIASES_DELETE,
+		SQL_OLD_KEYS_DELETE, SQL_COUNTERS_DELETE, SQL_MAILBOX_DELETE, SQL_PURGE_INSERT };
 	struct database *writer = store_writer(store);
 
 	for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
@@ -253,24 +266,18 @@ static bool delete_number(struct store *store, int64_t number, struct error *err
 static bool delete_one(
 	struct store *store, void *arguments, int64_t *file_bytes, struct error *error)
 {
-	const struct id *id = arguments;
-	enum store_mailbox_status status;
 	int64_t number = 0;
-	bool found = false;
 
 	(void)file_bytes;
-	if (!mailbox_find(store_writer(store), id, &number, &status, &found, error))
-		return false;
-	if (!found)
-		return error_set(error, ERROR_NOT_FOUND, "there is no such mailbox");
-	return delete_number(store, number, error);
+	return mailbox_number(store_writer(store), arguments, &number, error) &&
+	       delete_number(store, number, error);
 }
 
 bool store_mailbox_delete(struct store *store, const struct id *id, struct error *error)
 {
 	struct id copy = *id;
 
-	if (!committer_perform(store, "deleting a mailbox", delete_one, &copy, error))
+	if (!committer_free_space(store, "deleting a mailbox", delete_one, &copy, error))
 		return false;
 	keeper_purge(store);
 	return true;
@@ -301,6 +308,6 @@ static bool delete_temporary(
 
 bool mailbox_delete_temporary(struct store *store, struct error *error)
 {
-	return committer_perform(
+	return committer_free_space(
 		store, "removing what a self-test left", delete_temporary, NULL, error);
 }

@@ -1,5 +1,5 @@
-/* store_reader.c -- lists and bodies, read by a few threads with a connection each, so that a slow disk
- * holds up readers and nobody else.
+/* store_reader.c -- lists, bodies and heads of ledgers, read by a few threads with a connection each, so
+ * that a slow disk holds up readers and nobody else.
  *
  * The invariant: no read transaction outlives one request. A snapshot that stays open would keep the
  * log from being emptied. */
@@ -16,11 +16,20 @@ static struct store_read *read_of(struct list *link)
 
 /* ---- lists ---- */
 
+bool message_copy(sqlite3_stmt *row, struct store_message *message, struct error *error)
+{
+	message->number = (uint64_t)sqlite3_column_int64(row, 0);
+	message->size = (uint64_t)sqlite3_column_int64(row, 2);
+	message->received_us = sqlite3_column_int64(row, 3);
+	return (statement_copy(row, 1, message->id.bytes, sizeof message->id.bytes) &&
+		       statement_copy(row, sqlite3_column_type(row, 4) == SQLITE_NULL ? 1 : 4,
+			       message->sealed_id.bytes, sizeof message->sealed_id.bytes)) ||
+	       error_set(error, ERROR_CORRUPT, "a message's id in the database is damaged");
+}
+
 static bool add_message(
 	struct store_read *read, size_t *capacity, sqlite3_stmt *list, struct error *error)
 {
-	struct store_message *message;
-
 	if (read->message_count == *capacity) {
 		size_t larger = *capacity ? *capacity * 2 : 16;
 		struct store_message *moved = realloc(read->messages, larger * sizeof *moved);
@@ -30,12 +39,7 @@ static bool add_message(
 		read->messages = moved;
 		*capacity = larger;
 	}
-	message = &read->messages[read->message_count++];
-	message->number = (uint64_t)sqlite3_column_int64(list, 0);
-	message->size = (uint64_t)sqlite3_column_int64(list, 2);
-	message->received_us = sqlite3_column_int64(list, 3);
-	return statement_copy(list, 1, message->id.bytes, sizeof message->id.bytes) ||
-	       error_set(error, ERROR_CORRUPT, "a message's id in the database is damaged");
+	return message_copy(list, &read->messages[read->message_count++], error);
 }
 
 static bool list_messages(struct database *database, struct store_read *read, int64_t mailbox)
@@ -58,15 +62,11 @@ static bool list_messages(struct database *database, struct store_read *read, in
 
 static bool read_list(struct store *store, struct database *database, struct store_read *read)
 {
-	enum store_mailbox_status status;
 	int64_t mailbox = 0;
-	bool found = false;
 
 	(void)store;
-	if (!mailbox_find(database, &read->mailbox, &mailbox, &status, &found, &read->error))
+	if (!mailbox_number(database, &read->mailbox, &mailbox, &read->error))
 		return false;
-	if (!found)
-		return error_set(&read->error, ERROR_NOT_FOUND, "there is no such mailbox");
 	if (list_messages(database, read, mailbox))
 		return true;
 	free(read->messages);
@@ -173,15 +173,26 @@ static bool read_body(struct store *store, struct database *database, struct sto
 	return true;
 }
 
+/* ---- ledgers ---- */
+
+static bool read_head(struct store *store, struct database *database, struct store_read *read)
+{
+	(void)store;
+	return ledger_read_head(database, &read->mailbox, &read->ledger, &read->error);
+}
+
 /* ---- the pool ---- */
 
 static void answer(struct store *store, struct database *database, struct store_read *read)
 {
+	static bool (*const kinds[])(struct store *, struct database *, struct store_read *) = {
+		[STORE_READ_LIST] = read_list,
+		[STORE_READ_BODY] = read_body,
+		[STORE_READ_LEDGER_HEAD] = read_head,
+	};
+
 	if (database_use(database, &read->error)) {
-		if (read->what == STORE_READ_LIST)
-			read->ok = read_list(store, database, read);
-		else
-			read->ok = read_body(store, database, read);
+		read->ok = kinds[read->what](store, database, read);
 		database_leave(database);
 	}
 	if (!read->ok)

@@ -1,4 +1,5 @@
-/* store_removal.c -- messages go: collected ones, and those of a deleted mailbox.
+/* store_removal.c -- messages go: collected ones, unless they are kept (store_collected.c), and those of a
+ * deleted mailbox.
  *
  * The invariant: a body goes in the transaction that takes its last message, and never because a count
  * said so: the messages themselves are asked. A body's file is only written down as discarded here;
@@ -78,7 +79,7 @@ static bool remove_body(struct store *store, int64_t body, int64_t *file_bytes, 
 	       (!is_in_file || discard_file(store, &id, error));
 }
 
-static bool remove_message(
+bool removal_message(
 	struct store *store, int64_t number, int64_t body, int64_t *file_bytes, struct error *error)
 {
 	struct database *writer = store_writer(store);
@@ -130,11 +131,42 @@ static bool count_collected(struct database *writer, int64_t mailbox, int64_t co
 	return database_run(writer, update, error);
 }
 
+static bool keep_message(
+	struct database *writer, int64_t number, int64_t collected_us, struct error *error)
+{
+	sqlite3_stmt *keep = database_statement(writer, SQL_MESSAGE_COLLECT, error);
+
+	if (!keep)
+		return false;
+	sqlite3_bind_int64(keep, 1, number);
+	sqlite3_bind_int64(keep, 2, collected_us);
+	return database_run(writer, keep, error);
+}
+
+/* One of the slice, if it still waits. */
+static bool remove_one(struct store *store, struct store_request *request, int64_t mailbox,
+	const struct store_message *message, int64_t *count, int64_t *bytes, struct error *error)
+{
+	struct database *writer = store_writer(store);
+	int64_t number = (int64_t)message->number, body = 0, size = 0;
+	bool keeps = atomic_load(&store->room.keep_us) > 0;
+	bool found = false;
+
+	if (!find_message(writer, mailbox, message, &body, &size, &found, error))
+		return false;
+	if (!found)
+		return true;
+	*count += 1;
+	*bytes += size;
+	return keeps ? keep_message(writer, number, removal_of(request)->collected_us, error)
+		     : removal_message(store, number, body, &request->file_bytes, error);
+}
+
 static bool removal_run(struct store *store, struct store_request *request, struct error *error)
 {
 	const struct store_removal *removal = removal_of(request);
 	struct database *writer = store_writer(store);
-	int64_t mailbox = 0, body = 0, size = 0, count = 0, bytes = 0;
+	int64_t mailbox = 0, count = 0, bytes = 0;
 	enum store_mailbox_status status;
 	bool found = false;
 
@@ -142,17 +174,13 @@ static bool removal_run(struct store *store, struct store_request *request, stru
 		return false;
 	if (!found)
 		return true;
+	if (removal->signature && !request->progress &&
+		!signature_insert(writer, mailbox, removal->signature, error))
+		return false;
 	for (size_t i = 0; i < slice_of(request); i++) {
-		if (!find_message(writer, mailbox, &removal->messages[request->progress + i], &body,
-			    &size, &found, error))
+		if (!remove_one(store, request, mailbox, &removal->messages[request->progress + i],
+			    &count, &bytes, error))
 			return false;
-		if (!found)
-			continue;
-		if (!remove_message(store, (int64_t)removal->messages[request->progress + i].number,
-			    body, &request->file_bytes, error))
-			return false;
-		count++;
-		bytes += size;
 	}
 	return !count ||
 	       count_collected(writer, mailbox, count, bytes, removal->collected_us, error);
@@ -175,6 +203,7 @@ static void removal_finish(struct store *store, struct store_request *request)
 
 static const struct store_request_type removal_type = {
 	.doing = "deleting collected messages",
+	.frees_space = true,
 	.measure = removal_measure,
 	.run = removal_run,
 	.has_more = removal_has_more,
@@ -234,12 +263,16 @@ static bool next_purge(struct database *writer, int64_t *mailbox, bool *found, s
 	return ok;
 }
 
-static bool end_purge(struct database *writer, int64_t mailbox, struct error *error)
+/* The messages have gone: what the ledger held, and then the mailbox's number itself. */
+static bool end_purge(struct database *writer, int64_t mailbox, size_t at_most, struct error *error)
 {
 	sqlite3_stmt *erase = database_statement(writer, SQL_PURGE_DELETE, error);
+	bool more = false;
 
-	if (!erase)
+	if (!erase || !ledger_purge(writer, mailbox, at_most, &more, error))
 		return false;
+	if (more)
+		return true;
 	sqlite3_bind_int64(erase, 1, mailbox);
 	return database_run(writer, erase, error);
 }
@@ -263,10 +296,10 @@ bool removal_purge(
 	if (!list_rows(writer, mailbox, rows, at_most, &count, error))
 		goto out;
 	for (size_t i = 0; i < count; i++) {
-		if (!remove_message(store, rows[i].number, rows[i].body, file_bytes, error))
+		if (!removal_message(store, rows[i].number, rows[i].body, file_bytes, error))
 			goto out;
 	}
-	ok = count == at_most || end_purge(writer, mailbox, error);
+	ok = count == at_most || end_purge(writer, mailbox, at_most, error);
 out:
 	free(rows);
 	return ok;

@@ -9,7 +9,7 @@
 #include <string.h>
 
 /* "Lgte" */
-enum { APPLICATION_ID = 0x4c677465, SCHEMA_VERSION = 1 };
+enum { APPLICATION_ID = 0x4c677465, SCHEMA_VERSION = 2 };
 
 /* What is read for every message comes first in its row, the large column last, so that looking at a
  * row does not walk through its overflow pages.
@@ -81,9 +81,76 @@ static const char version_1[] =
 	"CREATE TABLE discarded (id BLOB NOT NULL PRIMARY KEY) STRICT, WITHOUT ROWID;"
 	"CREATE TABLE purges (mailbox INTEGER PRIMARY KEY) STRICT;";
 
+/* What came with server mode.
+ *
+ * mailbox_facts	what the mailbox is told beyond its name; service knows the keys.
+ * aliases		addresses that lead to the mailbox. The second index is for one mailbox's.
+ * old_keys		the box keys of earlier generations, each secret sealed to the next key.
+ * counters		ledger_before: how many copies were received before the ledger began. 0, but in a
+ *			store that was migrated: nothing can be said for certain about older copies.
+ * ledger		a row for each copy, never changed. Clustered by mailbox, so that it grows at the
+ *			end of the mailbox's own pages. mailbox is no foreign key: a deleted mailbox's rows
+ *			go later, from `purges`, and so do its signatures.
+ * messages		collected_us is when it became COLLECTED; the index has the oldest of those first.
+ *			ledger_number 0: from before the ledger. sealed_id is NULL but in a restored message:
+ *			the id that the sealed bytes name. The index of LIST holds it too. */
+static const char version_2[] =
+	"CREATE TABLE mailbox_facts ("
+	"	mailbox INTEGER NOT NULL REFERENCES mailboxes (number),"
+	"	key TEXT NOT NULL,"
+	"	value TEXT NOT NULL,"
+	"	PRIMARY KEY (mailbox, key)"
+	") STRICT, WITHOUT ROWID;"
+
+	"CREATE TABLE aliases ("
+	"	address TEXT NOT NULL PRIMARY KEY,"
+	"	mailbox INTEGER NOT NULL REFERENCES mailboxes (number)"
+	") STRICT, WITHOUT ROWID;"
+	"CREATE INDEX aliases_of_mailbox ON aliases (mailbox, address);"
+
+	"ALTER TABLE mailboxes ADD COLUMN generation INTEGER NOT NULL DEFAULT 1;"
+	"CREATE TABLE old_keys ("
+	"	mailbox INTEGER NOT NULL REFERENCES mailboxes (number),"
+	"	generation INTEGER NOT NULL,"
+	"	box_key BLOB NOT NULL CHECK (length(box_key) = 32),"
+	"	sealed_secret BLOB NOT NULL CHECK (length(sealed_secret) <= 256),"
+	"	PRIMARY KEY (mailbox, generation)"
+	") STRICT, WITHOUT ROWID;"
+
+	"ALTER TABLE counters ADD COLUMN ledger_before INTEGER NOT NULL DEFAULT 0;"
+	"UPDATE counters SET ledger_before = received;"
+	"CREATE TABLE ledger ("
+	"	mailbox INTEGER NOT NULL,"
+	"	number INTEGER NOT NULL,"
+	"	received_us INTEGER NOT NULL,"
+	"	size INTEGER NOT NULL,"
+	"	digest BLOB NOT NULL CHECK (length(digest) = 32),"
+	"	link BLOB NOT NULL CHECK (length(link) = 32),"
+	"	receipt BLOB NOT NULL CHECK (length(receipt) <= 128),"
+	"	PRIMARY KEY (mailbox, number)"
+	") STRICT, WITHOUT ROWID;"
+	"CREATE TABLE ledger_signatures ("
+	"	mailbox INTEGER NOT NULL,"
+	"	number INTEGER NOT NULL,"
+	"	generation INTEGER NOT NULL,"
+	"	signed_us INTEGER NOT NULL,"
+	"	head BLOB NOT NULL CHECK (length(head) = 32),"
+	"	signature BLOB NOT NULL CHECK (length(signature) = 64),"
+	"	PRIMARY KEY (mailbox, number)"
+	") STRICT, WITHOUT ROWID;"
+
+	"ALTER TABLE messages ADD COLUMN collected_us INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE messages ADD COLUMN ledger_number INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE messages ADD COLUMN sealed_id BLOB;"
+	"DROP INDEX messages_of_mailbox;"
+	"CREATE INDEX messages_of_mailbox ON messages (mailbox, state, number, id, size, "
+	"received_us, sealed_id);"
+	"CREATE INDEX messages_collected ON messages (collected_us, body, state) WHERE state = 1;";
+
 /* Row n makes version n + 1 out of version n. */
 static const char *const migrations[SCHEMA_VERSION] = {
 	version_1,
+	version_2,
 };
 
 /* These decide the layout of the file and must come before its first table. 4 KiB pages: a sealed
@@ -188,6 +255,11 @@ bool schema_look(struct database *database, struct error *error)
 		"SELECT 1 FROM messages INDEXED BY messages_of_mailbox WHERE mailbox = 1",
 		"SELECT id FROM discarded LIMIT 1",
 		"SELECT mailbox FROM purges LIMIT 1",
+		"SELECT value FROM mailbox_facts ORDER BY mailbox LIMIT 1",
+		"SELECT mailbox FROM aliases ORDER BY address LIMIT 1",
+		"SELECT generation FROM old_keys ORDER BY mailbox LIMIT 1",
+		"SELECT link FROM ledger ORDER BY mailbox DESC, number DESC LIMIT 1",
+		"SELECT head FROM ledger_signatures ORDER BY mailbox DESC, number DESC LIMIT 1",
 	};
 	int64_t value = 0;
 

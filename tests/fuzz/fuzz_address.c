@@ -3,6 +3,7 @@
  * byte says whether UTF-8 is. */
 #include <stdlib.h>
 
+#include "base/utf8.h"
 #include "mail/address.h"
 #include "mail/trace_header.h"
 
@@ -38,6 +39,7 @@ static void check_characters(const struct address *address, bool utf8)
 		check(c >= ' ' && c != 127 && (c < 128 || utf8));
 		check(c != ' ' || address->local_part.data[0] == '"');
 	}
+	check(utf8_is_text(address->whole));
 	for (size_t i = 0; i < address->domain.size; i++)
 		check(!memchr(" @<>\"\\()", address->domain.data[i], 8));
 	check(!address->domain.size || address_is_domain(address->domain));

@@ -1,14 +1,16 @@
 /* fuzz_opener.c -- a message is sealed, the input says how it is spoilt and in which pieces it is fed.
  * What the opener gives out must always be a beginning of what was sealed; it may come to the end
  * only with all of it; and with one target no change at all may go unnoticed. Input can also be fed
- * as it is, which must never open.
+ * as it is, which must never open. The receipt opens whatever became of the message.
  *
- * The first byte holds options, the second the size of the pieces, two the size of the body; the
- * rest are changes, or raw bytes. Keys are made at the start: a finding repeats with any keys. */
+ * The first byte holds options, the second the size of the pieces, two the size of the body and the
+ * generation of keys that it is sealed to; the rest are changes, or raw bytes. Keys are made at the
+ * start: a finding repeats with any keys. */
 #include <stdlib.h>
 
 #include "base/reader.h"
 #include "crypto/random.h"
+#include "crypto/receipt.h"
 #include "crypto/seal.h"
 #include "crypto/secret.h"
 
@@ -18,6 +20,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 enum {
 	MAILBOXES = 3,
 	SEALED_MAX = 1 << 20,
+	SIZE_BITS = 9,
 	/* The options. */
 	TARGETS_MASK = 3,
 	OPENED_SHIFT = 2, /* which of the targets opens it */
@@ -27,9 +30,11 @@ enum {
 	RAW = 128,
 };
 
+/* The first has one generation of keys, the last has MAILBOXES. */
 static struct mailbox {
-	struct mailbox_public_keys public_keys;
-	struct mailbox_secret_keys *secret_keys;
+	struct mailbox_public_keys public_keys[MAILBOXES]; /* the oldest first */
+	size_t generations;
+	struct mailbox_keyring *keyring;
 	struct id id, message;
 } mailboxes[MAILBOXES];
 static uint8_t pattern[SEAL_CHUNK_SIZE + 1024];
@@ -40,24 +45,58 @@ static void check(bool fact)
 		abort();
 }
 
+static void make(struct mailbox *mailbox, size_t generations)
+{
+	struct mailbox_secret_keys *secret_keys, *new_secret;
+	struct mailbox_old_key old[MAILBOXES]; /* the newest last */
+
+	mailbox->generations = generations;
+	check(mailbox_keys_generate(&mailbox->public_keys[0], &secret_keys, NULL));
+	mailbox->id = mailbox_keys_id(&mailbox->public_keys[0]);
+	mailbox->message = random_id();
+	for (size_t i = 1; i < generations; i++) {
+		check(mailbox_keys_rekey(&mailbox->public_keys[i - 1], secret_keys,
+			&mailbox->public_keys[i], &new_secret, &old[MAILBOXES - i], NULL));
+		secret_free(secret_keys);
+		secret_keys = new_secret;
+	}
+	mailbox->keyring = mailbox_keyring_open(&mailbox->public_keys[generations - 1], secret_keys,
+		&old[MAILBOXES - generations + 1], generations - 1, NULL);
+	check(mailbox->keyring != NULL);
+	secret_free(secret_keys);
+}
+
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
 	(void)argc;
 	(void)argv;
 	check(secret_start(1 << 20, NULL));
-	for (size_t i = 0; i < MAILBOXES; i++) {
-		struct mailbox *mailbox = &mailboxes[i];
-
-		check(mailbox_keys_generate(&mailbox->public_keys, &mailbox->secret_keys, NULL));
-		mailbox->id = mailbox_keys_id(&mailbox->public_keys);
-		mailbox->message = random_id();
-	}
+	for (size_t i = 0; i < MAILBOXES; i++)
+		make(&mailboxes[i], i + 1);
 	for (size_t i = 0; i < sizeof pattern; i++)
 		pattern[i] = (uint8_t)(i * 7 + i / 251);
 	return 0;
 }
 
-static void seal(size_t targets, struct bytes prologue, struct bytes body, struct buf *sealed)
+static void check_receipt(
+	const struct sealer *sealer, size_t targets, size_t target, struct bytes body)
+{
+	const struct mailbox *mailbox = &mailboxes[target];
+	uint8_t receipt[SEAL_RECEIPT_SIZE], expected[SHA256_SIZE], sha256[SHA256_SIZE];
+	struct sha256 hash;
+
+	sha256_init(&hash);
+	sha256_update(&hash, body);
+	sha256_final(&hash, expected);
+	check(sealer_receipt(sealer, target, receipt));
+	check(receipt_open(
+		receipt, &mailbox->id, &mailbox->message, mailbox->keyring, sha256, NULL));
+	check(memcmp(sha256, expected, sizeof sha256) == 0);
+	check(!sealer_receipt(sealer, targets, receipt));
+}
+
+static void seal(size_t targets, size_t generation, struct bytes prologue, struct bytes body,
+	struct buf *sealed)
 {
 	struct seal_target target[MAILBOXES];
 	struct id id = random_id();
@@ -65,10 +104,12 @@ static void seal(size_t targets, struct bytes prologue, struct bytes body, struc
 
 	for (size_t i = 0; i < targets; i++)
 		target[i] = (struct seal_target){ mailboxes[i].id, mailboxes[i].message,
-			mailboxes[i].public_keys.box, prologue };
+			mailboxes[i].public_keys[generation % mailboxes[i].generations].box,
+			prologue };
 	sealer = sealer_new(&id, target, targets, sealed, NULL);
 	check(sealer && sealer_write(sealer, body, sealed, NULL) &&
 		sealer_finish(sealer, sealed, NULL));
+	check_receipt(sealer, targets, generation % targets, body);
 	sealer_free(&sealer);
 }
 
@@ -136,8 +177,7 @@ static bool open_in_pieces(
 	const struct mailbox *mailbox, struct bytes sealed, size_t piece, struct buf *plain)
 {
 	struct error error = { .kind = ERROR_NONE };
-	struct opener *opener = opener_new(
-		&mailbox->id, &mailbox->message, &mailbox->public_keys, mailbox->secret_keys, NULL);
+	struct opener *opener = opener_new(&mailbox->id, &mailbox->message, mailbox->keyring, NULL);
 	bool ok = true;
 
 	check(opener != NULL);
@@ -178,6 +218,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct bytes prologue, body, rest;
 	struct reader input;
 	size_t targets, opened, piece, in_use = secret_bytes_in_use();
+	uint16_t size_and_generation;
 	uint8_t options;
 	bool is_changed;
 
@@ -192,7 +233,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	targets = (options & TARGETS_MASK) % MAILBOXES + 1;
 	opened = (size_t)(options >> OPENED_SHIFT & TARGETS_MASK) % targets;
-	body = bytes_make(pattern, reader_u16(&input) % 512);
+	size_and_generation = reader_u16(&input);
+	body = bytes_make(pattern, size_and_generation % (1 << SIZE_BITS));
 	if (options & AROUND_A_CHUNK) {
 		body.size += SEAL_CHUNK_SIZE - 256;
 		piece *= 64;
@@ -202,7 +244,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	buf_init(&sealed, SEALED_MAX);
 	buf_init(&spoilt, SEALED_MAX);
 	buf_init(&plain, SEALED_MAX);
-	seal(targets, prologue, body, &sealed);
+	seal(targets, size_and_generation >> SIZE_BITS, prologue, body, &sealed);
 	check(buf_append(&spoilt, buf_view(&sealed)));
 	spoil(&spoilt, &input);
 	is_changed = !bytes_equal(buf_view(&sealed), buf_view(&spoilt));

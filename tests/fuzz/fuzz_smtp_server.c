@@ -5,10 +5,12 @@
  * Each session is played whole and cut, with the same answers in the same order. Checked are: both
  * transcripts are the same; feed never takes more than it was given, and takes something when nothing
  * is due; every reply is one well-formed line; the events come in an order that a driver can rely on,
- * within the limits of the options. */
+ * within the limits of the options; addresses and parameters are fit to be written into a command
+ * again, and hold UTF-8 only where MAIL said so. */
 #include <stdlib.h>
 
 #include "base/buf.h"
+#include "base/utf8.h"
 #include "proto/smtp_server.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -28,6 +30,7 @@ struct session {
 	bool tls;
 	bool in_transaction;
 	bool in_content;
+	bool utf8;
 	uint32_t recipients;
 	uint64_t content_size;
 	bool is_starting_tls;
@@ -97,6 +100,43 @@ static void answer(struct session *session)
 	check(!smtp_server_needs_answer(session->server) || session->asked == SMTP_EVENT_DATA);
 }
 
+static void check_text(struct bytes text, bool utf8)
+{
+	check(utf8_is_text(text));
+	for (size_t i = 0; i < text.size && !utf8; i++)
+		check(text.data[i] < 128);
+}
+
+static void note_value(struct session *session, const char *name, struct bytes value, bool utf8)
+{
+	check_text(value, utf8);
+	check(bytes_find(value, ' ') == value.size && bytes_find(value, '=') == value.size);
+	note(session, name, value);
+}
+
+static void handle_mail(struct session *session, const struct smtp_event *event)
+{
+	check(session->tls && !session->in_transaction);
+	check(event->size <= session->options.max_message_size);
+	check(!event->dsn.notify.size && !event->dsn.orcpt.size);
+	check_text(event->address.whole, event->utf8);
+	session->utf8 = event->utf8;
+	note(session, event->utf8 ? "MAIL utf8 " : "MAIL ", event->address.whole);
+	note_value(session, "ret=", event->dsn.ret, false);
+	note_value(session, "envid=", event->dsn.envid, false);
+}
+
+static void handle_rcpt(struct session *session, const struct smtp_event *event)
+{
+	check(session->in_transaction && !session->in_content);
+	check(session->recipients < session->options.max_recipients);
+	check(!event->dsn.ret.size && !event->dsn.envid.size && !event->utf8);
+	check_text(event->address.whole, session->utf8);
+	note(session, "RCPT ", event->address.whole);
+	note_value(session, "notify=", event->dsn.notify, false);
+	note_value(session, "orcpt=", event->dsn.orcpt, session->utf8);
+}
+
 static void handle_body(struct session *session, struct bytes text)
 {
 	check(session->in_content && text.size);
@@ -126,14 +166,10 @@ static void handle_event(struct session *session, const struct smtp_event *event
 		note(session, "PLAINTEXT ", event->address.whole);
 		return;
 	case SMTP_EVENT_MAIL:
-		check(session->tls && !session->in_transaction);
-		check(event->size <= session->options.max_message_size);
-		note(session, "MAIL ", event->address.whole);
+		handle_mail(session, event);
 		break;
 	case SMTP_EVENT_RCPT:
-		check(session->in_transaction && !session->in_content);
-		check(session->recipients < session->options.max_recipients);
-		note(session, "RCPT ", event->address.whole);
+		handle_rcpt(session, event);
 		break;
 	case SMTP_EVENT_DATA:
 		check(session->in_transaction && !session->in_content && session->recipients);
@@ -272,6 +308,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			.max_message_size = data[0] & 2 ? 20 : 100000,
 			.max_recipients = data[0] & 4 ? 1 : 100,
 			.max_errors = data[0] & 8 ? 2 : 1000,
+			.max_commands = data[0] & 16 ? 6 : 0,
 		},
 	};
 	cut = whole;

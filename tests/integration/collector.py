@@ -22,8 +22,9 @@ def client_context(authority):
 
 
 class Collector:
-    def __init__(self, gateway_port, context, starttls=False, host="localhost", timeout=120):
-        self.socket = socket.create_connection(("127.0.0.1", gateway_port), timeout)
+    def __init__(self, gateway_port, context, starttls=False, host="localhost", timeout=120, source=None):
+        # `source`: another address of this computer to come from, 127.0.0.2 and on.
+        self.socket = socket.create_connection(("127.0.0.1", gateway_port), timeout, (source, 0) if source else None)
         self.buffer = b""
         self.context = context
         self.host = host

@@ -89,6 +89,7 @@ class Gateway:
         self.log_path = work / f"{name}.log"
         self.settings = dict(settings)
         self.process = None
+        self.start_s = None  # from the call to the line `ready`
         self.ports = {}
         self.runtime = pathlib.Path(tempfile.mkdtemp(prefix="lettergate-"))  # sockets want short paths
         self.environment = dict(os.environ, XDG_RUNTIME_DIR=str(self.runtime), HOME=str(work))
@@ -101,6 +102,7 @@ class Gateway:
             command += ["--set", f"listen.{service}=127.0.0.1:0"]
         for key, value in self.settings.items():
             command += ["--set", f"{key}={value}"]
+        began = time.monotonic()
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                             stderr=log, env=self.environment)
@@ -116,7 +118,8 @@ class Gateway:
                                                f"it was ready; {self.log_path}:\n{self.log_tail()}")
             return False
 
-        wait_for("the line `ready`", is_ready, seconds, 0.01)
+        wait_for("the line `ready`", is_ready, seconds, 0.002)
+        self.start_s = time.monotonic() - began
         self.ports = {row["service"]: row["port"] for row in self.status()["listeners"]}
         return self
 

@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 
 from collector import Collector, Refused, client_context
-from harness import Failure, Gateway, check, run
+from harness import SOURCE, Failure, Gateway, check, run
 from messages import ID_FIELD
 from senders import Refusal, Sender
 
@@ -53,7 +53,7 @@ def status_shape(gateway, mailbox):
     for row in status["listeners"]:
         has(row, "a listener", service=str, address=str, port=int)
         check("tls" in row and row["port"] > 0, f"a listener: {row}")
-    has(status["storage"], "storage", used_bytes=int, free_bytes=int)
+    has(status["storage"], "storage", used_bytes=int, free_bytes=int, commits=int, deliveries=int)
     for row in status["problems"]:
         has(row, "a problem", id=str, severity=str, text=str, remedy=str)
         check("since" in row, f"a problem without since: {row}")
@@ -66,8 +66,12 @@ def status_shape(gateway, mailbox):
     # For a monitoring system: 0 fine, 1 warning, 2 critical.
     severities = {problem["severity"] for problem in status["problems"]}
     wanted = 0 if not severities else 1 if severities == {"warning"} else 2
-    got = gateway.run_ctl("status", "--check").returncode
-    check(got == wanted, f"status --check: {got}, the problems are {severities or 'none'}")
+    checked = gateway.run_ctl("status", "--check")
+    check(checked.returncode == wanted, f"status --check: {checked.returncode}, the problems are {severities or 'none'}")
+    line = f"LETTERGATE {('OK', 'WARNING', 'CRITICAL')[wanted]} - "
+    check(re.fullmatch(re.escape(line) + r"[^|\n]+ \| problems=\d+ waiting=\d+ waiting_bytes=\d+B free_bytes=\d+B\n",
+                       checked.stdout), f"status --check prints: {checked.stdout}")
+    check(gateway.run_ctl("status", "--check", as_json=True).stdout.startswith("{"), "--json status --check")
 
 
 def mailbox_commands(gateway):
@@ -221,12 +225,46 @@ def other_commands(gateway):
         check(command in help_text, f"help does not tell of {command}")
 
 
+def help_pages(gateway):
+    """Help of a command, and the pages in docs/, which are what the program prints."""
+    for words in (("mailbox", "create"), ("mailbox",), ("status",), ("restart",)):
+        shown = must(gateway, FINE, "help", *words, as_json=False).stdout
+        check(" ".join(words) in shown, f"help {' '.join(words)}: {shown}")
+    check(must(gateway, FINE, "status", "--help", as_json=False).stdout == gateway.run_ctl("help", "status").stdout,
+          "status --help is not help status")
+    must(gateway, USAGE, "help", "frobnicate", as_json=False)
+    for page, words in (("control-api", ()), ("settings", ("settings",))):
+        printed = must(gateway, FINE, "help", "--markdown", *words, as_json=False).stdout
+        check(printed == (SOURCE / "docs" / f"{page}.md").read_text(), f"docs/{page}.md is not what the program prints")
+
+
+def restart(gateway, facts):
+    """The engine goes and comes back in the same process, with what it keeps and what it was started with."""
+    with Sender(gateway.ports["smtp"]) as sender:
+        must(gateway, FINE, "restart")
+        code, text = sender.getreply()
+        check(code == 421, f"an open session is told {code} {text}")
+    check(gateway.process.poll() is None, "the process ended instead of starting again")
+    check(gateway.log_tail(1 << 20).count("event=gateway.started") >= 2, "the log tells of no second start")
+    gateway.ports = {row["service"]: row["port"] for row in gateway.status()["listeners"]}
+    check(set(gateway.ports) == set(Gateway.SERVICES), f"the listeners after a restart: {gateway.ports}")
+    check(gateway.ctl("mailbox", "show", facts["id"])["id"] == facts["id"], "a mailbox is gone after a restart")
+    check("again" in must(gateway, FINE, "restart", as_json=False).stdout, "restart says nothing")
+    gateway.ports = {row["service"]: row["port"] for row in gateway.status()["listeners"]}
+    must(gateway, FINE, "selftest")
+    must(gateway, USAGE, "restart", "now")
+
+
 def no_gateway(test, gateway):
     """Exit status 3, from every command, and nothing is made in that place."""
     elsewhere = Gateway(test.bin, test.work, name="elsewhere")
     test.cleanups.callback(elsewhere.close)
-    for command in (("status",), ("mailbox", "list"), ("selftest",), ("settings", "list"), ("certificate", "show")):
+    for command in (("status",), ("mailbox", "list"), ("selftest",), ("settings", "list"), ("certificate", "show"),
+                    ("restart",)):
         must(elsewhere, NOT_RUNNING, *command)
+    checked = elsewhere.run_ctl("status", "--check")
+    check((checked.returncode, checked.stdout[:21]) == (NOT_RUNNING, "LETTERGATE UNKNOWN - "),
+          f"status --check of no gateway: {checked.returncode} {checked.stdout}")
     check(not elsewhere.data.exists(), "asking made a data folder")
     # A socket file that a killed gateway left behind is no gateway.
     gateway.kill()
@@ -286,6 +324,8 @@ def main(test):
     suspending(gateway, facts, context)
     settings_commands(gateway)
     other_commands(gateway)
+    help_pages(gateway)
+    restart(gateway, gateway.ctl("mailbox", "create", "--name", "kept"))
     privacy(gateway)
     no_gateway(test, gateway)
     daemon(test, gateway)

@@ -2,50 +2,17 @@
 (64 MiB, given back) is not part of that: the login happens before the measured part."""
 
 import hashlib
-import pathlib
-import threading
 import time
 
 from collector import Collector, client_context
 from harness import check, run
 from messages import ID_FIELD
+from resident import Watch
 from senders import Sender
 
 SIZE = 200 << 20
 GROWTH_KIB = 8 << 10
 PIECE = (b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/ABCDEFGHIJKL\r\n" * 820)[:78 * 820]
-
-
-class Watch:
-    """The highest resident size while it looks; the kernel's own high-water mark where it can be reset."""
-
-    def __init__(self, gateway):
-        self.gateway = gateway
-
-    def __enter__(self):
-        self.exact = True
-        try:
-            pathlib.Path(f"/proc/{self.gateway.process.pid}/clear_refs").write_text("5")
-        except OSError:
-            self.exact = False
-        self.before = self.highest = self.gateway.resident_kib()
-        self.ended = threading.Event()
-        self.thread = threading.Thread(target=self.look)
-        self.thread.start()
-        return self
-
-    def look(self):
-        while not self.ended.wait(0.02):
-            self.highest = max(self.highest, self.gateway.resident_kib())
-
-    def __exit__(self, *_):
-        self.ended.set()
-        self.thread.join()
-        if self.exact:
-            self.highest = max(self.highest, self.gateway.resident_kib("VmHWM"))
-
-    def growth(self, base):
-        return self.highest - base
 
 
 def pieces():

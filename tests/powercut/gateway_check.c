@@ -109,8 +109,8 @@ static void take_note(struct check *check, const char *text)
 static bool open_message(struct check *check, const struct gateway_mailbox *mailbox,
 	const struct store_message *message, struct buf *plain)
 {
-	struct opener *opener = opener_new(&mailbox->id, &message->id, &mailbox->public_keys,
-		mailbox->secret_keys, check->error);
+	struct opener *opener =
+		opener_new(&mailbox->id, &message->sealed_id, mailbox->keyring, check->error);
 	struct buf sealed;
 	bool ok;
 
@@ -214,6 +214,7 @@ static bool check_known(struct check *check, unsigned index, const struct store_
 	for (size_t i = 0; ok && i < count; i++)
 		ok = check_message(check, index, &messages[i]);
 	free(messages);
+	ok = ok && load_check_chain(check->store, &mailbox->id, counts->received, check->error);
 	return ok;
 }
 

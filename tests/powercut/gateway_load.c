@@ -263,16 +263,22 @@ static bool open_keys(struct gateway_mailbox *mailbox, struct store *store, stru
 {
 	struct store_mailbox_counts counts;
 	struct store_mailbox *stored = &mailbox->stored;
+	struct mailbox_secret_keys *secret_keys = NULL;
 
 	if (!store_mailbox_get(store, &mailbox->id, stored, &counts, error))
 		return false;
 	memcpy(mailbox->public_keys.identity, stored->identity_key, IDENTITY_KEY_SIZE);
+	mailbox->public_keys.generation = stored->generation;
 	memcpy(mailbox->public_keys.box, stored->box_key, BOX_KEY_SIZE);
 	memcpy(mailbox->public_keys.signature, stored->key_signature, KEY_SIGNATURE_SIZE);
-	return mailbox_keys_verify(&mailbox->public_keys, &mailbox->id, error) &&
-	       key_unwrap(WRAP_PASSWORD, &mailbox->id,
-		       bytes_make(stored->password_wrap, stored->password_wrap_size),
-		       bytes_of(mailbox->password), &mailbox->secret_keys, error);
+	if (mailbox_keys_verify(&mailbox->public_keys, &mailbox->id, error) &&
+		key_unwrap(WRAP_PASSWORD, &mailbox->id,
+			bytes_make(stored->password_wrap, stored->password_wrap_size),
+			bytes_of(mailbox->password), &secret_keys, error))
+		mailbox->keyring =
+			mailbox_keyring_open(&mailbox->public_keys, secret_keys, NULL, 0, error);
+	secret_free(secret_keys);
+	return mailbox->keyring != NULL;
 }
 
 bool gateway_load_keys(struct gateway_load *load, const char *folder, struct error *error)
@@ -290,8 +296,7 @@ bool gateway_load_keys(struct gateway_load *load, const char *folder, struct err
 void gateway_load_clear(struct gateway_load *load)
 {
 	for (size_t i = 0; i < GATEWAY_MAILBOXES; i++) {
-		secret_free(load->mailboxes[i].secret_keys);
-		load->mailboxes[i].secret_keys = NULL;
+		mailbox_keyring_free(&load->mailboxes[i].keyring);
 		memory_wipe(load->mailboxes[i].password, sizeof load->mailboxes[i].password);
 	}
 }

@@ -11,7 +11,7 @@
 
 #include "base/buf.h"
 #include "base/id.h"
-#include "crypto/mailbox_keys.h"
+#include "crypto/mailbox_keyring.h"
 #include "recorder.h"
 #include "store/store.h"
 
@@ -25,7 +25,7 @@ struct gateway_mailbox {
 	/* as the store had them when the load was over; the secret ones opened by the password */
 	struct store_mailbox stored;
 	struct mailbox_public_keys public_keys;
-	struct mailbox_secret_keys *secret_keys;
+	struct mailbox_keyring *keyring;
 };
 
 struct gateway_load {

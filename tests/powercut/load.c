@@ -1,5 +1,6 @@
-/* load.c -- deliveries in piles, inline and large, to one to three mailboxes; removals beside them;
- * mailboxes that come and go; the store closed and opened now and then.
+/* load.c -- deliveries in piles, inline and large, to one to three mailboxes; removals beside them, kept
+ * for a while or not, and kept mail brought back; signatures; mailboxes that come and go; the store closed
+ * and opened now and then.
  *
  * Words in the recording ("NOTE number [mailbox]"): an intent is noted before the request is submitted,
  * a promise by the `done` that says ok. */
@@ -13,6 +14,8 @@
 #include "platform/clock.h"
 #include "platform/file_watch.h"
 #include "replay.h"
+#include "store/store_collected.h"
+#include "store/store_ledger.h"
 
 enum {
 	PILE_MAX = 40,
@@ -21,6 +24,8 @@ enum {
 	FAILURES_MAX = 1000,
 	FAILURE_PAUSE_US = 200000,
 };
+
+static const int64_t keep_us = INT64_C(86400) * 1000000;
 
 struct work {
 	const struct load *load;
@@ -32,9 +37,11 @@ struct work {
 	size_t mailbox_count;
 	struct latch latch;
 	size_t delivered; /* messages, under the latch's mutex */
-	bool has_failed;  /* under the latch's mutex, with the error */
+	size_t next_close;
+	bool has_failed; /* under the latch's mutex, with the error */
 	struct error error;
 	unsigned failures;
+	unsigned restores;
 };
 
 /* ---- numbers and bytes ---- */
@@ -88,6 +95,13 @@ bool load_fill(uint64_t seed, uint64_t number, struct buf *sealed)
 		space[i] = (uint8_t)(i % 8 ? space[i - 1] + 1 : (int)replay_random(&random));
 	buf_commit(sealed, size);
 	return true;
+}
+
+/* A delivery's receipt is its message's number, so that the check knows a row of the ledger again. */
+static void fill_receipt(struct store_delivery_target *target, uint64_t message)
+{
+	target->receipt_size = sizeof message;
+	memcpy(target->receipt, &message, sizeof message);
 }
 
 static void note(const char *what, uint64_t number, uint64_t mailbox)
@@ -159,7 +173,7 @@ static void delivered(struct store_delivery *delivery)
 	struct latch *latch = &parcel->work->latch;
 
 	for (size_t i = 0; delivery->ok && i < delivery->target_count; i++)
-		note("kept", parcel->number * STORE_TARGETS_MAX + i, parcel->mailboxes[i]);
+		note("kept", load_message(parcel->number, i), parcel->mailboxes[i]);
 	if (!delivery->ok)
 		note_failure(parcel->work, &delivery->error);
 	mutex_lock(latch->mutex);
@@ -208,7 +222,8 @@ static bool deliver(struct work *work, struct error *error)
 
 		parcel->mailboxes[i] = work->mailboxes[(first + i) % work->mailbox_count];
 		target->mailbox = load_id('b', parcel->mailboxes[i]);
-		target->message = load_id('m', parcel->number * STORE_TARGETS_MAX + i);
+		target->message = load_id('m', load_message(parcel->number, i));
+		fill_receipt(target, load_message(parcel->number, i));
 		target->size = store_body_size(parcel->delivery.body);
 	}
 	parcel->delivery.target_count = count;
@@ -224,7 +239,9 @@ static bool deliver(struct work *work, struct error *error)
 
 struct departure {
 	struct store_removal removal;
+	struct store_signature signature;
 	struct work *work;
+	uint64_t mailbox;
 	struct store_message *messages;
 };
 
@@ -235,6 +252,8 @@ static void removed(struct store_removal *removal)
 
 	for (size_t i = 0; removal->ok && i < removal->message_count; i++)
 		note("removed", load_number(&departure->messages[i].id), 0);
+	if (removal->ok && removal->signature)
+		note("signed", departure->signature.number, departure->mailbox);
 	if (!removal->ok)
 		note_failure(departure->work, &removal->error);
 	free(departure->messages);
@@ -247,11 +266,14 @@ static bool submit_removal(struct work *work, struct error *error)
 	struct departure *departure = calloc(1, sizeof *departure);
 	size_t chosen = (size_t)(replay_random(&work->random) % work->mailbox_count);
 	struct id mailbox = load_id('b', work->mailboxes[chosen]);
+	struct store_ledger_head head;
 	size_t count = 0, kept = 0;
 
 	if (!departure)
 		return error_set_memory(error);
-	if (!load_list(work->store, &mailbox, &departure->messages, &count, error)) {
+	if (!load_list(work->store, &mailbox, &departure->messages, &count, error) ||
+		!store_ledger_head(work->store, &mailbox, &head, error)) {
+		free(departure->messages);
 		free(departure);
 		return false;
 	}
@@ -262,17 +284,67 @@ static bool submit_removal(struct work *work, struct error *error)
 	for (size_t i = 0; i < kept; i++)
 		note("removing", load_number(&departure->messages[i].id), 0);
 	departure->work = work;
+	departure->mailbox = work->mailboxes[chosen];
+	departure->signature.number = head.number;
+	memcpy(departure->signature.head, head.link, sizeof head.link);
 	departure->removal = (struct store_removal){
 		.mailbox = mailbox,
 		.messages = departure->messages,
 		.message_count = kept,
 		.collected_us = clock_wall_us(),
+		.signature = head.number ? &departure->signature : NULL,
 		.done = removed,
 		.context = departure,
 	};
 	latch_add(&work->latch, 1);
 	store_removal_submit(work->store, &departure->removal);
 	return true;
+}
+
+/* ---- what was collected comes back ---- */
+
+struct return_ids {
+	uint64_t *numbers;
+	size_t count, capacity;
+};
+
+/* On the committer: each time that it was brought back a message has the next number. */
+static void make_return_id(void *context, const struct store_message *message, struct id *id)
+{
+	struct return_ids *ids = context;
+	uint64_t number = load_number(&message->id) + 1;
+
+	if (ids->count == ids->capacity) {
+		ids->capacity = ids->capacity * 2 + 64;
+		ids->numbers = realloc(ids->numbers, ids->capacity * sizeof *ids->numbers);
+		if (!ids->numbers)
+			abort();
+	}
+	ids->numbers[ids->count++] = number;
+	*id = load_id('m', number);
+	note("returning", number, 0);
+}
+
+static bool step_restore(struct work *work, struct error *error)
+{
+	size_t chosen = (size_t)(replay_random(&work->random) % work->mailbox_count);
+	struct return_ids ids = { NULL, 0, 0 };
+	struct store_restoration restoration = {
+		.mailbox = load_id('b', work->mailboxes[chosen]),
+		.make_id = make_return_id,
+		.context = &ids,
+	};
+	bool ok;
+
+	/* So often at most can one message have been brought back. */
+	if (work->restores == LOAD_RESTORES_MAX - 1)
+		return true;
+	work->restores++;
+	ok = store_mailbox_restore(work->store, &restoration, error);
+	for (size_t i = 0; ok && i < ids.count; i++)
+		note("kept", ids.numbers[i], work->mailboxes[chosen]);
+	free(ids.numbers);
+	return ok;
 }
 
 /* ---- steps ---- */
@@ -331,7 +403,14 @@ static bool open_store(struct work *work, const char *folder, struct error *erro
 		.without_sync = work->load->without_sync,
 	};
 
+	/* Sometimes what is collected goes at once, and what was kept before with it. */
+	const struct store_limits limits = {
+		.keep_collected_us = replay_random(&work->random) % 3 ? keep_us : 0,
+	};
+
 	work->store = store_open(&options, error);
+	if (work->store)
+		store_set_limits(work->store, &limits);
 	return work->store != NULL;
 }
 
@@ -340,13 +419,22 @@ static bool step(struct work *work, const char *folder, struct error *error)
 	uint64_t draw = replay_random(&work->random) % 100;
 
 	if (!work->store)
-		return open_store(work, folder, error);
+		return open_store(work, folder, error) &&
+		       (!work->mailbox_count || step_restore(work, error));
+	/* A few times for certain: only a log that began anew shows whether the database was synced. */
+	if (work->delivered >= work->next_close) {
+		work->next_close += work->load->deliveries / 5 + 1;
+		store_close(&work->store);
+		return true;
+	}
 	if (!work->mailbox_count)
 		return step_create(work, error);
 	if (draw < 60)
 		return step_pile(work, error);
-	if (draw < 80)
+	if (draw < 74)
 		return submit_removal(work, error);
+	if (draw < 80)
+		return step_restore(work, error);
 	if (draw < 88)
 		return step_create(work, error);
 	if (draw < 95)
@@ -367,7 +455,10 @@ static bool bear_failure(struct work *work)
 
 bool load_run(const struct load *load, struct recording *recording, struct error *error)
 {
-	struct work work = { .load = load, .random = load->seed, .next_mailbox = 1 };
+	struct work work = { .load = load,
+		.random = load->seed,
+		.next_mailbox = 1,
+		.next_close = load->deliveries / 5 };
 	bool ok = latch_init(&work.latch) && open_store(&work, recording->folder, error) &&
 		  step_create(&work, error);
 

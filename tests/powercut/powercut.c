@@ -137,6 +137,16 @@ static size_t count_events(const struct recording *recording, enum event_kind ki
 	return count;
 }
 
+static size_t count_notes(const struct recording *recording, const char *begin)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < recording->count; i++)
+		count += recording->events[i].kind == EVENT_PROMISE &&
+			 strncmp(recording->events[i].path, begin, strlen(begin)) == 0;
+	return count;
+}
+
 /* *failures counts the broken disks. */
 static bool run_round(
 	const struct options *options, uint64_t number, size_t *failures, struct error *error)
@@ -167,13 +177,14 @@ static bool run_round(
 		return false;
 	ok = replay_run(&replay, recording, error);
 	*failures += replay.failures;
-	printf("seed %llu: %zu events, %zu notes, %zu failed syncs; %zu cuts and %zu second cuts, "
-	       "%zu failures, %.1f "
-	       "s\n",
+	printf("seed %llu: %zu events, %zu notes (%zu kept, %zu removed, %zu brought back), %zu "
+	       "failed syncs; %zu cuts and %zu second cuts, %zu failures, %.1f s\n",
 		(unsigned long long)round.load.seed, recording->count,
-		count_events(recording, EVENT_PROMISE), count_events(recording, EVENT_SYNC_FAILED),
-		replay.done, round.second_cuts, replay.failures,
-		(double)(clock_monotonic_us() - start) / 1e6);
+		count_events(recording, EVENT_PROMISE), count_notes(recording, "store kept "),
+		count_notes(recording, "store removed "),
+		count_notes(recording, "store returning "),
+		count_events(recording, EVENT_SYNC_FAILED), replay.done, round.second_cuts,
+		replay.failures, (double)(clock_monotonic_us() - start) / 1e6);
 	recording_free(&recording);
 	return ok;
 }

@@ -58,10 +58,12 @@ void folder_delete(const struct certificate_folder *folder, const char *name)
 		rmdir(path);
 }
 
-void folder_remove(struct certificate_folder *folder)
+void folder_discard(struct certificate_folder *folder)
 {
 	char temporary[64];
 
+	folder_delete(folder, "imported.pem");
+	folder_delete(folder, "imported.pem.new");
 	for (size_t i = 0; i < FOLDER_FILE_COUNT; i++) {
 		folder_delete(folder, folder_files[i]);
 		snprintf(temporary, sizeof temporary, "%s.new", folder_files[i]);

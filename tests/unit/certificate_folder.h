@@ -23,7 +23,7 @@ extern const struct certificate_names folder_names;
 void folder_make(struct certificate_folder *folder); /* empty */
 /* With certificates that are valid today. */
 void folder_make_filled(struct certificate_folder *folder);
-void folder_remove(struct certificate_folder *folder);
+void folder_discard(struct certificate_folder *folder);
 
 void folder_file(
 	const struct certificate_folder *folder, const char *name, char path[FOLDER_PATH_SIZE]);

@@ -6,11 +6,26 @@ function(control_test name)
 endfunction()
 
 control_test(json_rpc)
-# The help of lettergatectl is made from the table.
 control_test(method_table)
-target_sources(test_method_table PRIVATE ${PROJECT_SOURCE_DIR}/engine/ctl/ctl_arguments.c)
-target_include_directories(test_method_table PRIVATE ${PROJECT_SOURCE_DIR}/engine/ctl)
+# The tests' own table takes the place of the real one.
+control_test(method_parameter)
+target_sources(test_method_parameter PRIVATE test_method_rows.c)
+control_test(transfer_piece)
+control_test(transfer)
+target_sources(test_transfer PRIVATE test_platform_fixture.c)
 
-control_test(control)
-target_sources(test_control PRIVATE test_service_fixture.c test_platform_fixture.c)
-set_tests_properties(unit.control PROPERTIES TIMEOUT 180)
+# An engine with its control interface.
+function(control_engine_test name)
+	control_test(${name})
+	target_sources(test_${name} PRIVATE test_control_fixture.c test_service_fixture.c test_platform_fixture.c)
+	set_tests_properties(unit.${name} PROPERTIES TIMEOUT 180)
+endfunction()
+
+control_engine_test(control)
+control_engine_test(control_socket)
+control_engine_test(control_transfer)
+target_sources(test_control_transfer PRIVATE test_method_rows.c)
+
+control_test(alerts)
+target_sources(test_alerts PRIVATE test_service_fixture.c test_platform_fixture.c)
+set_tests_properties(unit.alerts PROPERTIES TIMEOUT 180)

@@ -7,15 +7,20 @@ endfunction()
 
 unit_test(secret crypto)
 unit_test(phrase crypto)
+unit_test(digest crypto)
+unit_test(sha256 crypto)
 crypto_test(mailbox_keys)
+crypto_test(mailbox_keyring)
+crypto_test(mailbox_head)
 crypto_test(key_wrap)
 # To damage a wrap and make its checksum fit again.
 target_include_directories(test_key_wrap PRIVATE ${PROJECT_SOURCE_DIR}/engine/crypto)
 crypto_test(seal)
 crypto_test(seal_damage)
 crypto_test(seal_forged)
-# These two write with libsodium itself what the engine would not.
-foreach(name mailbox_keys seal_forged)
+crypto_test(receipt)
+# These make with libsodium itself what the engine would not, or what it must agree with.
+foreach(name digest mailbox_keys mailbox_keyring mailbox_head seal_forged)
 	target_link_libraries(test_${name} PRIVATE PkgConfig::SODIUM)
 endforeach()
 

@@ -1,4 +1,5 @@
-foreach(name file thread_queue instance_lock paths process listener host socket)
+foreach(name file thread_queue instance_lock paths process terminal listener host socket clock_text log_file log_stream port_holder
+		process_run)
 	unit_test(${name} platform base)
 	target_sources(test_${name} PRIVATE test_platform_fixture.c)
 	set_tests_properties(unit.${name} PROPERTIES TIMEOUT 120)

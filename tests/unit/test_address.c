@@ -57,6 +57,11 @@ static const struct {
 	{ "<\xef\xbf\xbf\xed\x9f\xbf\xf4\x8f\xbf\xbf@b>",
 		"\xef\xbf\xbf\xed\x9f\xbf\xf4\x8f\xbf\xbf@b",
 		"\xef\xbf\xbf\xed\x9f\xbf\xf4\x8f\xbf\xbf", "b", "", true },
+	{ "<@b\xc3\xbcro.example:a@b>", "a@b", "a", "b", "", true },
+	{ "<\xc2\xa0@b>", "\xc2\xa0@b", "\xc2\xa0", "b", "", true },
+	/* A U-label counts its 63 octets in ASCII, where it is "xn--" and fewer. */
+	{ "<a@" LABEL_63 "\xc3\xbc.example>", "a@" LABEL_63 "\xc3\xbc.example", "a",
+		LABEL_63 "\xc3\xbc.example", "", true },
 };
 
 static const struct {
@@ -133,6 +138,14 @@ static const struct {
 	{ "<\xf5\x80\x80\x80@b>", true },
 	{ "<a@b\xc3>", true },
 	{ "<\"\\\xc3\xb6\"@b>", true },
+	{ "<@b\xc3:a@b>", true },
+	{ "<@b\xc3\xbc:a@b>", false },
+	/* Control characters beyond ASCII. */
+	{ "<a\xc2\x85@b>", true },
+	{ "<\"\xc2\x9b\"@b>", true },
+	{ "<a@b\xc2\x80>", true },
+	{ "<@b\xc2\x9f:a@b>", true },
+	{ "<a@" LABEL_63 "x.\xc3\xbc>", true },
 };
 
 static bool is_inside(struct bytes part, struct bytes whole)

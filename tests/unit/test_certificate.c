@@ -49,7 +49,7 @@ static int tear_down(void **state)
 	X509_free(fixture->server[0]);
 	X509_free(fixture->server[1]);
 	EVP_PKEY_free(fixture->authority_key);
-	folder_remove(&fixture->folder);
+	folder_discard(&fixture->folder);
 	free(fixture);
 	return 0;
 }
@@ -348,7 +348,7 @@ static void test_host_names(void **state)
 			assert_int_equal(error.kind, ERROR_INVALID);
 			assert_non_null(strstr(error.text, "neither a host name nor"));
 			assert_null(folder_read(&folder, "authority.key"));
-			folder_remove(&folder);
+			folder_discard(&folder);
 			continue;
 		}
 		if (!certificate_ensure(folder.path, &names, TEST_NOW_S, &error))
@@ -363,7 +363,7 @@ static void test_host_names(void **state)
 			folder_verify(server, authority, rows[i].host, TEST_NOW_S), X509_V_OK);
 		X509_free(authority);
 		X509_free(server);
-		folder_remove(&folder);
+		folder_discard(&folder);
 	}
 }
 
@@ -396,7 +396,7 @@ static void test_many_names(void **state)
 		assert_int_equal(folder_verify(server, authority, text[i], TEST_NOW_S), X509_V_OK);
 	X509_free(authority);
 	X509_free(server);
-	folder_remove(&folder);
+	folder_discard(&folder);
 }
 
 static void test_repeated_and_no_names(void **state)
@@ -421,7 +421,7 @@ static void test_repeated_and_no_names(void **state)
 				folder.path, (enum certificate_kind)kind, &facts, &error));
 			assert_string_equal(facts.names, names[i]);
 		}
-		folder_remove(&folder);
+		folder_discard(&folder);
 	}
 }
 

@@ -39,7 +39,7 @@ static int make_complete(void **state)
 		complete[i] = folder_read(&folder, folder_files[i]);
 		assert_non_null(complete[i]);
 	}
-	folder_remove(&folder);
+	folder_discard(&folder);
 	return 0;
 }
 
@@ -110,7 +110,7 @@ static void test_twice_changes_nothing(void **state)
 	before = look(&folder);
 	assert_true(ensure(&folder, &error));
 	check_unchanged(&folder, &before);
-	folder_remove(&folder);
+	folder_discard(&folder);
 }
 
 static void test_owner_only(void **state)
@@ -137,7 +137,7 @@ static void test_owner_only(void **state)
 		folder_delete(&folder, name);
 	}
 	folder_delete(&folder, "tls");
-	folder_remove(&folder);
+	folder_discard(&folder);
 	umask(mask);
 }
 
@@ -166,7 +166,7 @@ static void test_damaged(void **state)
 			assert_non_null(strstr(error.text, folder_files[i]));
 			assert_non_null(strstr(error.text, "restore it from a backup"));
 			check_unchanged(&folder, &before);
-			folder_remove(&folder);
+			folder_discard(&folder);
 			free(half);
 		}
 	}
@@ -197,7 +197,7 @@ static void test_damaged_chain(void **state)
 		assert_int_equal(ensure(&folder, &error), rows[i].ok);
 		if (!rows[i].ok)
 			assert_int_equal(error.kind, ERROR_CORRUPT);
-		folder_remove(&folder);
+		folder_discard(&folder);
 	}
 }
 
@@ -219,7 +219,7 @@ static void test_unreadable(void **state)
 		assert_non_null(strstr(error.text, folder_files[i]));
 		assert_int_equal(stat(path, &facts), 0);
 		assert_true(S_ISDIR(facts.st_mode));
-		folder_remove(&folder);
+		folder_discard(&folder);
 	}
 }
 
@@ -242,7 +242,7 @@ static void test_wrong_key(void **state)
 		assert_int_equal(error.kind, ERROR_CORRUPT);
 		assert_non_null(strstr(error.text, "do not belong together"));
 		check_unchanged(&folder, &before);
-		folder_remove(&folder);
+		folder_discard(&folder);
 	}
 }
 
@@ -268,7 +268,7 @@ static void test_key_with_password(void **state)
 	assert_int_equal(error.kind, ERROR_INVALID);
 	assert_non_null(strstr(error.text, "server-ec.key is protected by a password"));
 	check_unchanged(&folder, &before);
-	folder_remove(&folder);
+	folder_discard(&folder);
 	EVP_PKEY_free(key);
 	BIO_free(bio);
 }
@@ -334,7 +334,7 @@ static void test_missing(void **state)
 			assert_non_null(strstr(error.text, rows[i].says));
 			assert_non_null(strstr(error.text, "restore it from a backup, or move"));
 			check_unchanged(&folder, &before);
-			folder_remove(&folder);
+			folder_discard(&folder);
 			continue;
 		}
 		/* All is there, and what was there is as it was. */
@@ -364,7 +364,7 @@ static void test_missing(void **state)
 			X509_free(ec);
 			X509_free(rsa);
 		}
-		folder_remove(&folder);
+		folder_discard(&folder);
 	}
 }
 
@@ -384,7 +384,7 @@ static void test_other_names(void **state)
 	assert_non_null(strstr(error.text, "made for gateway.example.com, mail.example.net"));
 	assert_non_null(strstr(error.text, "not vouch for gateway.example.com, new.example.org"));
 	assert_null(folder_read(&folder, "server-ec.crt"));
-	folder_remove(&folder);
+	folder_discard(&folder);
 }
 
 static void test_wrong_clock(void **state)
@@ -397,7 +397,7 @@ static void test_wrong_clock(void **state)
 	assert_false(certificate_ensure(folder.path, &folder_names, 0, &error));
 	assert_int_equal(error.kind, ERROR_STATE);
 	assert_non_null(strstr(error.text, "set the clock"));
-	folder_remove(&folder);
+	folder_discard(&folder);
 	/* An authority from the future, and one that has ended. */
 	fill(&folder);
 	folder_delete(&folder, "server-ec.crt");
@@ -407,7 +407,7 @@ static void test_wrong_clock(void **state)
 		certificate_ensure(folder.path, &folder_names, TEST_NOW_S + 7400 * DAY, &error));
 	assert_non_null(strstr(error.text, "the authority has expired"));
 	assert_null(folder_read(&folder, "server-ec.crt"));
-	folder_remove(&folder);
+	folder_discard(&folder);
 }
 
 /* ---- renewal ---- */
@@ -440,7 +440,7 @@ static void check_renewal(int64_t now_s, bool expected, int64_t end_s)
 	X509_free(server);
 	contents_free(&before);
 	contents_free(&now);
-	folder_remove(&folder);
+	folder_discard(&folder);
 }
 
 static void test_renewal(void **state)
@@ -496,8 +496,36 @@ static void test_renewal_refused(void **state)
 	assert_false(renewed);
 	assert_true(ensure(&folder, &error));
 	check_unchanged(&folder, &before);
-	folder_remove(&other);
-	folder_remove(&folder);
+	folder_discard(&other);
+	folder_discard(&folder);
+}
+
+/* Other names at once, for the same keys; not for what the authority does not vouch for. */
+static void test_reissue(void **state)
+{
+	const struct certificate_names below = { { "new.gateway.example.com" }, 1 };
+	const struct certificate_names foreign = { { "elsewhere.example" }, 1 };
+	struct certificate_folder folder;
+	struct certificate_facts facts;
+	struct contents now;
+	struct error error;
+	bool renewed = false;
+
+	(void)state;
+	fill(&folder);
+	assert_true(certificate_reissue(folder.path, &below, TEST_NOW_S, &renewed, &error));
+	assert_true(renewed);
+	for (int kind = CERTIFICATE_SERVER_EC; kind <= CERTIFICATE_SERVER_RSA; kind++) {
+		assert_true(
+			certificate_read(folder.path, (enum certificate_kind)kind, &facts, &error));
+		assert_memory_equal(facts.names, below.hosts[0], strlen(below.hosts[0]));
+	}
+	now = look(&folder);
+	assert_false(certificate_reissue(folder.path, &foreign, TEST_NOW_S, &renewed, &error));
+	assert_false(renewed);
+	assert_non_null(strstr(error.text, "elsewhere.example"));
+	check_unchanged(&folder, &now);
+	folder_discard(&folder);
 }
 
 /* ---- failing disks ---- */
@@ -548,7 +576,7 @@ static void test_each_operation_fails(void **state)
 			folder_verify(server, authority, "localhost", TEST_NOW_S + DAY), X509_V_OK);
 		X509_free(authority);
 		X509_free(server);
-		folder_remove(&folder);
+		folder_discard(&folder);
 	}
 	assert_in_range(count, 20, 60);
 }
@@ -568,6 +596,7 @@ int main(void)
 		cmocka_unit_test(test_wrong_clock),
 		cmocka_unit_test(test_renewal),
 		cmocka_unit_test(test_renewal_refused),
+		cmocka_unit_test(test_reissue),
 		cmocka_unit_test(test_each_operation_fails),
 	};
 

@@ -63,6 +63,20 @@ static const struct {
 	{ "timeouts.smtp", "5 M", "5m" },
 	{ "timeouts.pop3", "10m", "10m" },
 	{ "workers", "0", "0" },
+	{ "domains", "", "" },
+	{ "domains", " Example.COM\texample.net  example.com\n", "example.com example.net" },
+	{ "domains", NAME_253 " " NAME_253, NAME_253 },
+	{ "smtp.min-rate", "0", "0" },
+	{ "smtp.min-rate", "2048", "2K" },
+	{ "limits.bytes-in-flight", "1G", "1G" },
+	{ "storage.reserve", "0G", "0" },
+	{ "storage.reserve", "3G", "3G" },
+	{ "storage.keep-collected-days", "0", "0" },
+	{ "log.file", "OFF", "off" },
+	{ "log.keep", "0", "0" },
+	{ "alerts.command", "", "" },
+	{ "alerts.command", " /bin/mail -s 'two words' a@b.example ",
+		"/bin/mail -s 'two words' a@b.example" },
 	{ "log.level", "debug", "debug" },
 	{ "log.level", " WARNING", "warning" },
 };
@@ -168,6 +182,19 @@ static const struct {
 	{ "timeouts.smtp", "213503982335d", "from 1s to 1d" },
 	{ "timeouts.pop3", "9m", "from 10m to 1d" },
 	{ "workers", "257", "from 0 to 256" },
+	{ "domains", "example.com,example.net", "give domains such as" },
+	{ "domains", "a..b", "give domains such as" },
+	{ "domains", "192.0.2.1", "give domains such as" },
+	{ "storage.reserve", "2000G", "from 0 to 1024G" },
+	{ "storage.keep-collected-days", "3651", "from 0 to 3650" },
+	{ "log.file", "yes", "give one of on, off" },
+	{ "log.keep", "101", "from 0 to 100" },
+	{ "alerts.command", "mail", "give the whole path of a program" },
+	{ "alerts.command", "'' /bin/mail", "give the whole path" },
+	{ "alerts.command", "/bin/mail 'a", "give the second '" },
+	{ "alerts.command", "/bin/mail \"a'", "give the second \"" },
+	{ "alerts.command", "/b 1 2 3 4 5 6 7 8 9 1 2 3 4 5 6 7 8 9 1 2 3 4 5 6 7 8 9 1 2 3 4 5",
+		"give at most 31 arguments" },
 	{ "log.level", "", "give one of error, warning, info, debug" },
 	{ "log.level", "verbose", "error, warning, info, debug" },
 	{ "log.level", "error|warning", "error, warning, info, debug" },
@@ -258,6 +285,21 @@ static void test_defaults(void **state)
 	assert_int_equal(config.timeouts_tls_ms, 30 * 1000);
 	assert_int_equal(config.workers, 0);
 	assert_string_equal(config.log_level, "info");
+	assert_string_equal(config.domains, "");
+	assert_int_equal(config.smtp_min_rate, 1024);
+	assert_int_equal(config.limits_sessions_per_address, 50);
+	assert_int_equal(config.limits_bytes_in_flight, 512 * 1024 * 1024);
+	assert_int_equal(config.limits_commands, 1000);
+	assert_int_equal(config.timeouts_smtp_pressure_ms, 30 * 1000);
+	assert_int_equal(config.storage_reserve, 0);
+	assert_int_equal(config.storage_keep_collected_days, 7);
+	assert_true(config_is_on(config.log_file));
+	assert_int_equal(config.log_max_size, 10 * 1024 * 1024);
+	assert_int_equal(config.log_keep, 5);
+	assert_false(config_is_on(config.log_mask_addresses));
+	assert_string_equal(config.alerts_command, "");
+	assert_int_equal(config.alerts_silent_hours, 24);
+	assert_int_equal(config.alerts_uncollected_hours, 48);
 	for (size_t i = 0; i < config_option_count(); i++) {
 		const struct config_option *option = config_option_at(i);
 
@@ -304,6 +346,49 @@ static void test_fields(void **state)
 	assert_int_equal(config.limits_errors, 12);
 	assert_int_equal(config.timeouts_tls_ms, 13000);
 	assert_int_equal(config.workers, 14);
+}
+
+static void test_domains(void **state)
+{
+	static const char list[] = "example.com mail.example.net";
+
+	(void)state;
+	assert_true(config_domains_have(list, bytes_of("example.com")));
+	assert_true(config_domains_have(list, bytes_of("Mail.Example.NET")));
+	assert_false(config_domains_have(list, bytes_of("example.net")));
+	assert_false(config_domains_have(list, bytes_of("")));
+	assert_false(config_domains_have("", bytes_of("example.com")));
+	assert_false(config_domains_have("", bytes_of("")));
+}
+
+static void test_command(void **state)
+{
+	static const struct {
+		const char *line, *arguments[5];
+	} commands[] = {
+		{ "", { NULL } },
+		{ " \t ", { NULL } },
+		{ "/a", { "/a" } },
+		{ " /a  b\tc ", { "/a", "b", "c" } },
+		{ "/a 'b c' \"d 'e\" ''", { "/a", "b c", "d 'e", "" } },
+		{ "'/a b'/c x'y z'w", { "/a b/c", "xy zw" } },
+		{ "/a $HOME `b` \\n;|&", { "/a", "$HOME", "`b`", "\\n;|&" } },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
+		struct config_command command;
+		struct error error;
+		size_t count = 0;
+
+		assert_true(config_command_split(bytes_of(commands[i].line), &command, &error));
+		for (; commands[i].arguments[count]; count++) {
+			assert_true(count < command.count);
+			assert_string_equal(command.arguments[count], commands[i].arguments[count]);
+		}
+		assert_int_equal(command.count, count);
+		assert_null(command.arguments[count]);
+	}
 }
 
 /* The longest list that there can be still fits into the text, and one more is refused. */
@@ -357,6 +442,8 @@ int main(void)
 		cmocka_unit_test(test_unknown_keys),
 		cmocka_unit_test(test_defaults),
 		cmocka_unit_test(test_fields),
+		cmocka_unit_test(test_domains),
+		cmocka_unit_test(test_command),
 		cmocka_unit_test(test_full_list),
 		cmocka_unit_test(test_long_values_keep_the_advice),
 	};

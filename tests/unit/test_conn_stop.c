@@ -43,7 +43,7 @@ static int tear_down(void **state)
 {
 	(void)state;
 	tls_context_free(&server_context);
-	folder_remove(&folder);
+	folder_discard(&folder);
 	return 0;
 }
 

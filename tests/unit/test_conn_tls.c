@@ -56,7 +56,7 @@ static int tear_down(void **state)
 	loop_stop(&fixture->loop, GRACE_MS);
 	tls_context_free(&fixture->server);
 	tls_context_free(&fixture->client);
-	folder_remove(&fixture->folder);
+	folder_discard(&fixture->folder);
 	free(fixture);
 	return 0;
 }

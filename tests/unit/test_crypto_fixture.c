@@ -11,9 +11,35 @@
 #include "crypto/random.h"
 #include "crypto/secret.h"
 
+static void open_keyring(struct test_mailbox *mailbox)
+{
+	mailbox->keyring = mailbox_keyring_open(&mailbox->public_keys, mailbox->secret_keys,
+		mailbox->old, mailbox->old_count, NULL);
+	assert_non_null(mailbox->keyring);
+}
+
+void test_mailbox_rekey(struct test_mailbox *mailbox)
+{
+	struct mailbox_secret_keys *new_secret;
+	struct mailbox_old_key old;
+
+	/* The public keys in place, as a caller may. */
+	assert_true(mailbox_keys_rekey(&mailbox->public_keys, mailbox->secret_keys,
+		&mailbox->public_keys, &new_secret, &old, NULL));
+	secret_free(mailbox->secret_keys);
+	mailbox->secret_keys = new_secret;
+	memmove(mailbox->old + 1, mailbox->old, mailbox->old_count * sizeof old);
+	mailbox->old[0] = old;
+	mailbox->old_count++;
+	mailbox_keyring_free(&mailbox->keyring);
+	open_keyring(mailbox);
+}
+
 void test_mailbox_init(struct test_mailbox *mailbox, const char *prologue)
 {
+	mailbox->old_count = 0;
 	assert_true(mailbox_keys_generate(&mailbox->public_keys, &mailbox->secret_keys, NULL));
+	open_keyring(mailbox);
 	mailbox->id = mailbox_keys_id(&mailbox->public_keys);
 	mailbox->message = random_id();
 	mailbox->prologue = bytes_of(prologue);
@@ -21,6 +47,7 @@ void test_mailbox_init(struct test_mailbox *mailbox, const char *prologue)
 
 void test_mailbox_clear(struct test_mailbox *mailbox)
 {
+	mailbox_keyring_free(&mailbox->keyring);
 	secret_free(mailbox->secret_keys);
 	mailbox->secret_keys = NULL;
 }
@@ -47,8 +74,8 @@ void test_seal(const struct id *body, const struct test_mailbox *mailboxes, size
 bool test_open(const struct test_mailbox *mailbox, struct bytes sealed, size_t piece,
 	struct buf *plain, struct error *error)
 {
-	struct opener *opener = opener_new(&mailbox->id, &mailbox->message, &mailbox->public_keys,
-		mailbox->secret_keys, error);
+	struct opener *opener =
+		opener_new(&mailbox->id, &mailbox->message, mailbox->keyring, error);
 	bool ok = true;
 
 	assert_non_null(opener);
@@ -169,6 +196,9 @@ void test_mailbox_init_known(struct test_mailbox *mailbox, const char *which)
 		snprintf(name, sizeof name, "%s-%s", which, rows[i].suffix);
 		test_known_bytes(name, rows[i].data, rows[i].size);
 	}
+	mailbox->public_keys.generation = MAILBOX_GENERATION_FIRST;
+	mailbox->old_count = 0;
+	open_keyring(mailbox);
 	snprintf(name, sizeof name, "%s-prologue", which);
 	test_known_answer(name, &text);
 	assert_true(bytes_copy_text(buf_view(&text), prologue, sizeof prologues[0]));

@@ -3,7 +3,7 @@
 #ifndef LG_TESTS_CRYPTO_FIXTURE_H
 #define LG_TESTS_CRYPTO_FIXTURE_H
 
-#include "crypto/mailbox_keys.h"
+#include "crypto/mailbox_keyring.h"
 #include "crypto/seal.h"
 
 enum { FIXTURE_SLAB_BYTES = 1024 * 1024, FIXTURE_SEALED_MAX = 1 << 20 };
@@ -11,6 +11,9 @@ enum { FIXTURE_SLAB_BYTES = 1024 * 1024, FIXTURE_SEALED_MAX = 1 << 20 };
 struct test_mailbox {
 	struct mailbox_public_keys public_keys;
 	struct mailbox_secret_keys *secret_keys;
+	struct mailbox_old_key old[MAILBOX_GENERATIONS_MAX - 1]; /* the newest first */
+	size_t old_count;
+	struct mailbox_keyring *keyring; /* with all of them */
 	struct id id;
 	struct id message; /* of the one message that a test seals to it */
 	struct bytes prologue;
@@ -18,6 +21,8 @@ struct test_mailbox {
 
 void test_mailbox_init(struct test_mailbox *mailbox, const char *prologue);
 void test_mailbox_clear(struct test_mailbox *mailbox);
+/* Takes the next generation into use. */
+void test_mailbox_rekey(struct test_mailbox *mailbox);
 
 /* Seals `plain` to the mailboxes, written in pieces of `piece` octets. */
 void test_seal(const struct id *body, const struct test_mailbox *mailboxes, size_t count,
@@ -38,7 +43,7 @@ void test_slab_release(void);
 void test_known_answer(const char *name, struct buf *value);
 /* Exactly `size` bytes of it. */
 void test_known_bytes(const char *name, void *data, size_t size);
-/* "first" or "second" of the known mailboxes; prologue and secret keys are freed by clear. */
+/* "first" or "second" of the known mailboxes; test_mailbox_clear() frees what is secret. */
 void test_mailbox_init_known(struct test_mailbox *mailbox, const char *which);
 
 /* Octets that differ from place to place. */

@@ -176,6 +176,7 @@ struct fetching {
 	struct fixture *fixture;
 	struct service_mailbox *mailbox;
 	const struct store_message *message;
+	struct mailbox_keyring *keyring;
 	struct collection *collection;
 	struct buf got;
 	struct countdown done;
@@ -206,9 +207,12 @@ static void fetch_on_loop(void *context)
 	struct fetching *fetching = context;
 	struct service_fixture *service = fetching->fixture->service;
 
+	fetching->keyring = mailbox_keyring_open(&fetching->mailbox->public_keys,
+		fetching->mailbox->secret_keys, NULL, 0, &fetching->error);
+	assert_non_null(fetching->keyring);
 	fetching->collection = collection_new(service->service.store, service->loop,
-		&fetching->mailbox->stored.id, fetching->message, &fetching->mailbox->public_keys,
-		fetching->mailbox->secret_keys, &fetching->error);
+		&fetching->mailbox->stored.id, fetching->message, fetching->keyring,
+		&fetching->error);
 	assert_non_null(fetching->collection);
 	collection_fetch(fetching->collection, on_piece, fetching);
 }
@@ -225,6 +229,7 @@ static bool fetch(struct fixture *fixture, size_t mailbox, const struct store_me
 	loop_call(fixture->service->loop, fetch_on_loop, &fetching);
 	countdown_wait(&fetching.done);
 	countdown_clear(&fetching.done);
+	mailbox_keyring_free(&fetching.keyring);
 	*got = fetching.got;
 	*error = fetching.error;
 	return fetching.ok;

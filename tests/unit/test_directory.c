@@ -1,4 +1,4 @@
-/* test_directory.c -- the mailboxes in memory: found among hundreds, broken ones told apart, one session each. */
+/* test_directory.c -- the mailboxes in memory: found among hundreds, broken ones told apart. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -49,6 +49,7 @@ static void test_many(void **state)
 {
 	struct directory *directory = directory_of(state);
 	uint8_t wrap[STORE_WRAP_MAX];
+	struct mailbox_public_keys keys;
 	struct service_mailbox model;
 	size_t size;
 
@@ -63,9 +64,10 @@ static void test_many(void **state)
 	for (unsigned i = 0; i < MANY; i++) {
 		struct store_mailbox mailbox = numbered(&model, i);
 
-		assert_true(directory_password_wrap(directory, &mailbox.id, wrap, &size));
+		assert_true(directory_password_wrap(directory, &mailbox.id, wrap, &size, &keys));
 		assert_int_equal(size, mailbox.password_wrap_size);
 		assert_int_equal(wrap[0] | wrap[1] << 8, i);
+		assert_memory_equal(&keys, &model.public_keys, sizeof keys);
 		if (i % 3 == 0)
 			directory_remove(directory, &mailbox.id);
 	}
@@ -73,7 +75,8 @@ static void test_many(void **state)
 		struct store_mailbox mailbox = numbered(&model, i);
 
 		assert_int_equal(
-			directory_password_wrap(directory, &mailbox.id, wrap, &size), i % 3 != 0);
+			directory_password_wrap(directory, &mailbox.id, wrap, &size, &keys),
+			i % 3 != 0);
 	}
 	service_mailbox_clear(&model);
 }
@@ -116,6 +119,7 @@ static void test_broken(void **state)
 	};
 
 	for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
+		struct mailbox_public_keys keys;
 		uint8_t wrap[STORE_WRAP_MAX];
 		char problem[96], id[MAILBOX_ID_TEXT_SIZE];
 		struct service_mailbox mailbox;
@@ -138,34 +142,10 @@ static void test_broken(void **state)
 		assert_non_null(strstr(found.text, "\"Office\""));
 		assert_true(*found.remedy);
 		/* Its password can still be checked: the answer is then "not now", not "wrong". */
-		assert_true(directory_password_wrap(directory, &mailbox.stored.id, wrap, &size));
+		assert_true(
+			directory_password_wrap(directory, &mailbox.stored.id, wrap, &size, &keys));
 		service_mailbox_clear(&mailbox);
 	}
-}
-
-static void test_maildrop_lock(void **state)
-{
-	struct directory *directory = directory_of(state);
-	struct service_mailbox one, other;
-
-	service_mailbox_make(&one, "One");
-	service_mailbox_make(&other, "Other");
-	assert_false(directory_lock_maildrop(directory, &one.stored.id));
-	assert_true(directory_put(directory, &one.stored, NULL));
-	assert_true(directory_lock_maildrop(directory, &one.stored.id));
-	assert_false(directory_lock_maildrop(directory, &one.stored.id));
-	/* Neither another mailbox nor a change of this one opens it. */
-	assert_true(directory_put(directory, &other.stored, NULL));
-	assert_true(directory_lock_maildrop(directory, &other.stored.id));
-	directory_set_status(directory, &one.stored.id, STORE_MAILBOX_SUSPENDED);
-	assert_true(directory_put(directory, &one.stored, NULL));
-	assert_false(directory_lock_maildrop(directory, &one.stored.id));
-	directory_unlock_maildrop(directory, &one.stored.id);
-	assert_true(directory_lock_maildrop(directory, &one.stored.id));
-	directory_remove(directory, &one.stored.id);
-	directory_unlock_maildrop(directory, &one.stored.id);
-	service_mailbox_clear(&one);
-	service_mailbox_clear(&other);
 }
 
 int main(void)
@@ -174,7 +154,6 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_many, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_states, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_broken, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_maildrop_lock, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -505,6 +505,25 @@ static bool note_name(void *context, const char *name)
 	return ++names->count != names->stop_after;
 }
 
+/* Only what is empty goes. */
+static void test_folder_remove(void **state)
+{
+	char folder[SCRATCH_PATH_SIZE];
+	struct error error;
+
+	snprintf(folder, sizeof folder, "%s", scratch_path(state, "folder"));
+	assert_true(folder_create(folder, &error));
+	write_file(scratch_path(state, "folder/file"), "x");
+	assert_false(folder_remove(folder, &error));
+	assert_non_null(strstr(error.text, folder));
+	assert_true(file_exists(folder));
+	assert_true(file_remove(scratch_path(state, "folder/file"), &error));
+	assert_true(folder_remove(folder, &error));
+	assert_false(file_exists(folder));
+	assert_false(folder_remove(folder, &error));
+	assert_int_equal(error.kind, ERROR_NOT_FOUND);
+}
+
 static void test_folder_each(void **state)
 {
 	static const char *const files[] = { "a", ".hidden", "..odd", "with blank" };
@@ -528,6 +547,37 @@ static void test_folder_each(void **state)
 	assert_false(folder_each(scratch_path(state, "nothing"), note_name, &none, &error));
 	assert_int_equal(error.kind, ERROR_NOT_FOUND);
 	assert_non_null(strstr(error.text, scratch_path(state, "nothing")));
+}
+
+/* Behind what is there; the watch hears of an opening that made the file, and of where each write went. */
+static void test_append(void **state)
+{
+	const char *path = scratch_path(state, "log");
+	struct error error;
+	struct file *file;
+	uint64_t size = 0;
+	char *text;
+
+	watch(-1, 0);
+	for (int i = 0; i < 3; i++) {
+		file = file_open(path, FILE_APPEND, &error);
+		assert_non_null(file);
+		assert_true(file_write(file, bytes_of("abc"), &error));
+		assert_true(file_size(file, &size, &error));
+		assert_int_equal(size, 3 * (i + 1));
+		file_close(&file);
+		if (i == 0)
+			assert_int_equal(chmod(path, 0666), 0);
+	}
+	assert_string_equal(
+		watcher.seen, "open log 0+0,write log 0+3,write log 3+3,write log 6+3,");
+	text = read_file(path);
+	assert_string_equal(text, "abcabcabc");
+	assert_int_equal(mode_of(path), 0600);
+	free(text);
+	watch(FILE_OP_OPEN, EACCES);
+	assert_null(file_open(path, FILE_APPEND, &error));
+	assert_int_equal(error.kind, ERROR_DENIED);
 }
 
 static void test_free_bytes(void **state)
@@ -557,7 +607,9 @@ int main(void)
 		TEST(test_errors_name_the_path),
 		TEST(test_missing),
 		TEST(test_folder_create),
+		TEST(test_folder_remove),
 		TEST(test_folder_each),
+		TEST(test_append),
 		TEST(test_free_bytes),
 	};
 

@@ -13,6 +13,7 @@
 #include "crypto/secret.h"
 #include "platform/clock.h"
 #include "service/hashing.h"
+#include "store/store_keys.h"
 #include "test_service_fixture.h"
 
 static const char right[] = "a password of tests";
@@ -159,6 +160,86 @@ static void test_answers(void **state)
 	clear(&request);
 }
 
+static void rewrap(const struct store_mailbox *stored, const struct mailbox_secret_keys *secret,
+	struct buf *wrap)
+{
+	const struct wrap_cost cost = { 12 * 1024, 3 };
+
+	buf_init(wrap, STORE_WRAP_MAX);
+	assert_true(
+		key_wrap(WRAP_PASSWORD, &stored->id, secret, bytes_of(right), &cost, wrap, NULL));
+}
+
+static void expect_keyring(struct fixture *fixture, struct hash_request *request)
+{
+	run(fixture, request);
+	assert_non_null(request->secret_keys);
+	assert_non_null(request->keyring);
+	mailbox_keyring_free(&request->keyring);
+	clear(request);
+}
+
+/* With a store the keyring is opened, too: with the old keys that belong to it, before and after a rekey. */
+static void test_keyring(void **state)
+{
+	struct fixture *fixture = *state;
+	struct service_fixture *services = service_fixture_new();
+	struct service_mailbox *mailbox = &fixture->mailbox;
+	struct mailbox_public_keys new_public;
+	struct mailbox_secret_keys *new_secret;
+	struct mailbox_old_key old;
+	struct hash_request request;
+	struct buf wrap;
+
+	service_fixture_add(services, mailbox);
+	fill(&request, mailbox, right, "192.0.2.1");
+	request.store = services->service.store;
+	request.public_keys = mailbox->public_keys;
+	expect_keyring(fixture, &request);
+
+	assert_true(mailbox_keys_rekey(
+		&mailbox->public_keys, mailbox->secret_keys, &new_public, &new_secret, &old, NULL));
+	rewrap(&mailbox->stored, new_secret, &wrap);
+	{
+		struct store_rekey rekey = {
+			.expected = bytes_make(
+				mailbox->stored.password_wrap, mailbox->stored.password_wrap_size),
+			.generation = new_public.generation,
+			.password = buf_view(&wrap),
+			.sealed_secret = bytes_make(old.sealed_secret, sizeof old.sealed_secret),
+		};
+
+		memcpy(rekey.box_key, new_public.box, sizeof rekey.box_key);
+		memcpy(rekey.key_signature, new_public.signature, sizeof rekey.key_signature);
+		assert_true(store_mailbox_rekey(
+			services->service.store, &mailbox->stored.id, &rekey, NULL));
+	}
+	/* A login that looked the mailbox up just before. */
+	fill(&request, mailbox, right, "192.0.2.1");
+	request.store = services->service.store;
+	request.public_keys = mailbox->public_keys;
+	expect_keyring(fixture, &request);
+
+	fill(&request, mailbox, right, "192.0.2.1");
+	memcpy(request.wrap, wrap.data, wrap.size);
+	request.wrap_size = wrap.size;
+	request.store = services->service.store;
+	request.public_keys = new_public;
+	expect_keyring(fixture, &request);
+
+	/* Keys that do not fit: the password is right, and nothing is opened. */
+	fill(&request, mailbox, right, "192.0.2.1");
+	request.store = services->service.store;
+	request.public_keys = new_public;
+	run(fixture, &request);
+	assert_null(request.keyring);
+	assert_int_equal(request.error.kind, ERROR_CORRUPT);
+	clear(&request);
+	buf_clear(&wrap);
+	secret_free(new_secret);
+	service_fixture_free(&services);
+}
+
 /* The quickest of three, so that a busy machine does not decide. */
 static int64_t time_of(struct fixture *fixture, const struct service_mailbox *mailbox)
 {
@@ -286,6 +367,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_answers, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_keyring, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_unknown_costs_as_much, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_bounded, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_fair, set_up, tear_down),

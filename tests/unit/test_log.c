@@ -23,6 +23,12 @@ static void sink(void *context, enum log_level level, const char *line)
 	count++;
 }
 
+static void copy_line(void *context, enum log_level level, const char *line)
+{
+	(void)level;
+	snprintf(context, 64, "%s", line);
+}
+
 static int setup(void **state)
 {
 	(void)state;
@@ -104,6 +110,75 @@ static void test_quote(void **state)
 	}
 }
 
+/* A line, and what is left of it when addresses are masked. */
+static const struct {
+	const char *line, *masked;
+} lines[] = {
+	{ "peer=192.0.2.7", "peer=192.0.2.x" },
+	{ "peer=192.0.2.7:25 x", "peer=192.0.2.x:25 x" },
+	{ "from 10.0.0.255, 1.2.3.4.", "from 10.0.0.x, 1.2.3.x." },
+	{ "\"127.0.0.1:0 0.0.0.0:25\"", "\"127.0.0.x:0 0.0.0.x:25\"" },
+	{ "version=0.1.0 1.2.3.4.5 1.2.3 v1.2.3.4", "version=0.1.0 1.2.3.4.5 1.2.3 v1.2.3.4" },
+	{ "peer=2001:db8:1:2:3:4:5:6", "peer=2001:db8:1::x" },
+	{ "peer=2001:db8::7", "peer=2001:db8::x" },
+	{ "[2001:db8:1:2::7]:25", "[2001:db8:1::x]:25" },
+	{ "peer=::1 x", "peer=::x x" },
+	{ "peer=fe80::1.", "peer=fe80::x." },
+	{ "a ::ffff:192.0.2.7 b", "a ::x b" },
+	{ "12:34:56 std::dec 1:2:3:4:5:6:7 AA:BB:CC", NULL },
+	{ "to=alice@example.com", "to=a\xe2\x80\xa6@example.com" },
+	{ "to=\"bounce-bob=example.com@lists.example\"", "to=\"b\xe2\x80\xa6@lists.example\"" },
+	{ "x to=bounce-bob=example.com@lists.example", "x to=b\xe2\x80\xa6@lists.example" },
+	{ "(from <alice@example.com>).", "(from <a\xe2\x80\xa6@example.com>)." },
+	{ "a@b.example,bcd@e.example", "a\xe2\x80\xa6@b.example,b\xe2\x80\xa6@e.example" },
+	{ "\"\\x22john doe\\x22@example.com\"", "\"\xe2\x80\xa6@example.com\"" },
+	{ "<\"john doe\"@example.com>", "<\xe2\x80\xa6@example.com>" },
+	{ "alice@[192.0.2.7]", "a\xe2\x80\xa6@[192.0.2.x]" },
+	{ "12 @ 3 x@ @home", NULL },
+	{ "size=12 id=0123456789abcdef why=\"closed by the peer\"", NULL },
+	{ "", NULL },
+};
+
+static void test_masking(void **state)
+{
+	char text[100];
+
+	(void)state;
+	log_set_masking(true);
+	for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+		const char *wanted = lines[i].masked ? lines[i].masked : lines[i].line;
+
+		log_event(LOG_INFO, "x", "%s", lines[i].line);
+		if (strcmp(last + strlen("level=info event=x "), wanted) != 0)
+			fail_msg("row %zu: %s", i, last);
+	}
+	/* What grows past the end of the line is cut. */
+	for (size_t i = 0; i < 300; i++)
+		memcpy(text + i % 25 * 4, "a@b ", 4);
+	text[99] = '\0';
+	log_event(LOG_INFO, "x", "%s%s%s%s%s%s%s%s%s", text, text, text, text, text, text, text,
+		text, text);
+	assert_int_equal(strlen(last), 1023);
+	log_set_masking(false);
+	log_event(LOG_INFO, "x", "peer=%s", "192.0.2.7");
+	assert_string_equal(last, "level=info event=x peer=192.0.2.7");
+}
+
+static void test_two_places(void **state)
+{
+	char other[64] = "";
+
+	(void)state;
+	log_set_file_sink(copy_line, other);
+	log_event(LOG_INFO, "x", "a=%d", 1);
+	assert_string_equal(other, "level=info event=x a=1");
+	assert_string_equal(last, other);
+	log_set_file_sink(NULL, NULL);
+	log_event(LOG_INFO, "y", "%s", "");
+	assert_string_equal(other, "level=info event=x a=1");
+	assert_int_equal(count, 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -111,6 +186,8 @@ int main(void)
 		cmocka_unit_test_setup(test_levels, setup),
 		cmocka_unit_test_setup(test_long_lines_are_cut, setup),
 		cmocka_unit_test(test_quote),
+		cmocka_unit_test_setup(test_masking, setup),
+		cmocka_unit_test_setup(test_two_places, setup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -71,7 +71,7 @@ static void test_exchanged_keys_do_not_verify(void **state)
 static void test_another_identity_does_not_verify(void **state)
 {
 	static const char purpose[] = "lettergate mailbox box key 1";
-	uint8_t text[sizeof purpose - 1 + sizeof(struct id) + BOX_KEY_SIZE];
+	uint8_t text[sizeof purpose - 1 + sizeof(struct id) + 4 + BOX_KEY_SIZE];
 	struct mailbox_public_keys forged;
 	struct test_mailbox ours, theirs;
 	struct error error;
@@ -83,6 +83,7 @@ static void test_another_identity_does_not_verify(void **state)
 	forged = theirs.public_keys;
 	memcpy(text, purpose, sizeof purpose - 1);
 	memcpy(text + sizeof purpose - 1, ours.id.bytes, sizeof ours.id.bytes);
+	memcpy(text + sizeof text - BOX_KEY_SIZE - 4, "\0\0\0\1", 4);
 	memcpy(text + sizeof text - BOX_KEY_SIZE, forged.box, BOX_KEY_SIZE);
 	crypto_sign_detached(
 		forged.signature, NULL, text, sizeof text, theirs.secret_keys->identity);
@@ -97,6 +98,46 @@ static void test_another_identity_does_not_verify(void **state)
 	assert_true(mailbox_keys_verify(&forged, &theirs.id, &error));
 	test_mailbox_clear(&ours);
 	test_mailbox_clear(&theirs);
+}
+
+/* Signed by the right identity, and yet one that no keyring takes: mail sealed to it would stay. */
+static void test_generations_that_cannot_be(void **state)
+{
+	static const struct {
+		uint32_t generation;
+		bool can_be;
+	} rows[] = {
+		{ 0, false },
+		{ MAILBOX_GENERATION_FIRST, true },
+		{ MAILBOX_GENERATIONS_MAX, true },
+		{ MAILBOX_GENERATIONS_MAX + 1, false },
+		{ UINT32_MAX, false },
+	};
+	static const char purpose[] = "lettergate mailbox box key 1";
+	struct test_mailbox mailbox;
+	struct error error;
+
+	(void)state;
+	test_mailbox_init(&mailbox, "");
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		uint32_t generation = rows[i].generation;
+		struct buf text;
+
+		buf_init(&text, 256);
+		assert_true(buf_append_text(&text, purpose) &&
+			    buf_append(&text, bytes_make(mailbox.id.bytes, sizeof(struct id))) &&
+			    buf_append_u32(&text, generation) &&
+			    buf_append(&text, bytes_make(mailbox.public_keys.box, BOX_KEY_SIZE)));
+		mailbox.public_keys.generation = generation;
+		crypto_sign_detached(mailbox.public_keys.signature, NULL, text.data, text.size,
+			mailbox.secret_keys->identity);
+		error.kind = ERROR_NONE;
+		assert_int_equal(mailbox_keys_verify(&mailbox.public_keys, &mailbox.id, &error),
+			rows[i].can_be);
+		assert_int_equal(error.kind, rows[i].can_be ? ERROR_NONE : ERROR_CORRUPT);
+		buf_clear(&text);
+	}
+	test_mailbox_clear(&mailbox);
 }
 
 static void test_every_bit_counts(void **state)
@@ -188,6 +229,7 @@ int main(void)
 		cmocka_unit_test(test_generated_keys_fit),
 		cmocka_unit_test(test_exchanged_keys_do_not_verify),
 		cmocka_unit_test(test_another_identity_does_not_verify),
+		cmocka_unit_test(test_generations_that_cannot_be),
 		cmocka_unit_test(test_every_bit_counts),
 		cmocka_unit_test(test_secret_halves_of_others_do_not_match),
 		cmocka_unit_test(test_known_answers),

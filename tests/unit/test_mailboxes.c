@@ -56,6 +56,7 @@ static void check_wrap(enum wrap_kind kind, const struct store_mailbox *stored, 
 	struct error error;
 
 	memcpy(public_keys.identity, stored->identity_key, sizeof public_keys.identity);
+	public_keys.generation = stored->generation;
 	memcpy(public_keys.box, stored->box_key, sizeof public_keys.box);
 	memcpy(public_keys.signature, stored->key_signature, sizeof public_keys.signature);
 	if (!key_unwrap(kind, &stored->id, bytes_make(wrap, wrap_size), bytes_of(phrase),

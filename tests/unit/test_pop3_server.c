@@ -357,10 +357,54 @@ static void test_secrets_do_not_stay(void **state)
 	}
 }
 
+/* In base64 and decoded, in the line and, for LOGIN, in the machine's copy of the name. */
+static void test_exchanges_do_not_stay(void **state)
+{
+	static const struct {
+		const char *said;
+		bool is_login;
+		bool refuse;
+	} rows[] = {
+		{ "AUTH PLAIN AEFsaWNlLU5hbWUAaHVudGVyMi1TZWNyZXQ=\r\n", true, false },
+		{ "AUTH PLAIN\r\nAEFsaWNlLU5hbWUAaHVudGVyMi1TZWNyZXQ=\r\n", true, true },
+		{ "AUTH LOGIN QWxpY2UtTmFtZQ==\r\naHVudGVyMi1TZWNyZXQ=\r\n", true, false },
+		{ "AUTH LOGIN\r\nQWxpY2UtTmFtZQ==\r\naHVudGVyMi1TZWNyZXQ=\r\n", true, true },
+		{ "AUTH LOGIN QWxpY2UtTmFtZQ==\r\n*\r\n", false, false },
+		{ "AUTH LOGIN QWxpY2UtTmFtZQ==\r\naHVudGVyMi1TZWNyZXQ\r\n", false, false },
+		{ "AUTH PLAIN eABBbGljZS1OYW1lAGh1bnRlcjItU2VjcmV0\r\n", false, false },
+		{ "AUTH CRAM-MD5 hunter2-Secret\r\n", false, false },
+		{ "USER Alice-Name\r\nAUTH PLAIN !\r\n", false, false },
+	};
+	static const char *const secrets[] = { "hunter2-Secret", "Alice-Name", "aHVudGVyMi1TZWNyZX",
+		"QWxpY2UtTmFtZQ", "AEFsaWNlLU5hbWUA", "h1bnRlcjItU2VjcmV0" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct fixture fixture;
+		struct pop3_event event;
+
+		setup(&fixture, true, 0);
+		say(&fixture, rows[i].said);
+		assert_int_equal(pop3_server_needs_answer(fixture.server), rows[i].is_login);
+		if (rows[i].is_login) {
+			expect_event(&fixture, POP3_EVENT_LOGIN, &event);
+			assert_true(bytes_equal_text(event.user, "Alice-Name"));
+			assert_true(bytes_equal_text(event.password, "hunter2-Secret"));
+			if (rows[i].refuse)
+				pop3_server_refuse(fixture.server, "[AUTH] no");
+			else
+				pop3_server_log_in(fixture.server, fixture.maildrop);
+		}
+		for (size_t j = 0; j < sizeof secrets / sizeof secrets[0]; j++)
+			assert_false(memory_holds(&fixture, secrets[j]));
+		teardown(&fixture);
+	}
+}
+
 static void test_too_long_secret_does_not_stay(void **state)
 {
 	struct fixture fixture;
-	char text[601] = "";
+	char text[1101] = "";
 
 	(void)state;
 	setup(&fixture, true, 0);
@@ -428,6 +472,7 @@ int main(void)
 		cmocka_unit_test(test_bodies_are_stuffed_wherever_they_are_cut),
 		cmocka_unit_test(test_large_pieces_fill_large_spaces),
 		cmocka_unit_test(test_secrets_do_not_stay),
+		cmocka_unit_test(test_exchanges_do_not_stay),
 		cmocka_unit_test(test_too_long_secret_does_not_stay),
 		cmocka_unit_test(test_clear_and_handshake_wipe),
 		cmocka_unit_test(test_unread_answers_hold_commands_back),

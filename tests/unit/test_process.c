@@ -99,7 +99,8 @@ static int wait_for_stop(void *context)
 	thread = thread_start("sender", send_later, context, NULL);
 	if (!thread)
 		return 2;
-	process_wait_for_stop();
+	if (!process_wait_for_stop())
+		return 3;
 	thread_join(&thread);
 	return 0;
 }
@@ -111,21 +112,75 @@ static int stopped_before(void *context)
 	if (!process_block_stop_signals(NULL))
 		return 1;
 	kill(getpid(), *(const int *)context);
-	process_wait_for_stop();
-	return 0;
+	return process_wait_for_stop() ? 0 : 3;
 }
 
 static void test_stop_signals(void **state)
 {
 	static int signals[] = { SIGINT, SIGTERM, SIGHUP };
-	static int other = SIGUSR1;
+	static int other = SIGUSR2;
 
 	(void)state;
 	for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++) {
 		assert_int_equal(child_run(wait_for_stop, &signals[i]), 0);
 		assert_int_equal(child_run(stopped_before, &signals[i]), 0);
 	}
-	assert_int_equal(child_run(stopped_before, &other), 128 + SIGUSR1);
+	assert_int_equal(child_run(stopped_before, &other), 128 + SIGUSR2);
+}
+
+static void wake_later(void *context)
+{
+	(void)context;
+	sleep_ms(50);
+	process_wake();
+}
+
+static int wait_for_wake(void *context)
+{
+	struct thread *thread;
+
+	(void)context;
+	alarm(20);
+	if (!process_block_stop_signals(NULL))
+		return 1;
+	/* One before the wait, one within. */
+	process_wake();
+	if (process_wait_for_stop())
+		return 2;
+	thread = thread_start("waker", wake_later, NULL, NULL);
+	if (!thread || process_wait_for_stop())
+		return 3;
+	thread_join(&thread);
+	/* And it still stops. */
+	kill(getpid(), SIGTERM);
+	return process_wait_for_stop() ? 0 : 4;
+}
+
+static void test_wake(void **state)
+{
+	(void)state;
+	assert_int_equal(child_run(wait_for_wake, NULL), 0);
+}
+
+/* The first is told, the second ends the process. */
+static int catch_stop(void *context)
+{
+	(void)context;
+	alarm(20);
+	process_catch_stop();
+	if (process_stop_wanted())
+		return 1;
+	raise(SIGINT);
+	if (!process_stop_wanted())
+		return 2;
+	raise(SIGINT);
+	return 3;
+}
+
+static void test_caught_stop(void **state)
+{
+	(void)state;
+	assert_int_equal(child_run(catch_stop, NULL), 128 + SIGINT);
 }
 
 static void test_facts(void **state)
@@ -145,12 +200,33 @@ static void test_facts(void **state)
 	assert_int_equal(process_id(), getpid());
 }
 
+static void test_open_files(void **state)
+{
+	uint64_t before = 0, now = 0, limit = 0;
+	struct rlimit actual;
+	int ends[2];
+
+	(void)state;
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &actual), 0);
+	assert_true(process_open_files(&before, &limit));
+	assert_true(before >= 3);
+	assert_true(limit == actual.rlim_cur);
+	assert_int_equal(pipe(ends), 0);
+	assert_true(process_open_files(&now, &limit));
+	assert_int_equal(now, before + 2);
+	close(ends[0]);
+	close(ends[1]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_open_files),
 		cmocka_unit_test(test_harden),
 		cmocka_unit_test(test_file_limit),
 		cmocka_unit_test(test_stop_signals),
+		cmocka_unit_test(test_wake),
+		cmocka_unit_test(test_caught_stop),
 		cmocka_unit_test(test_facts),
 	};
 

@@ -97,8 +97,8 @@ static void test_every_cut(void **state)
 	buf_init(&sealed, FIXTURE_SEALED_MAX);
 	test_seal(&body_id, mailboxes, 3, body, 50, &sealed);
 	for (size_t cut = 0; cut <= sealed.size; cut++) {
-		struct opener *opener = opener_new(&mailbox->id, &mailbox->message,
-			&mailbox->public_keys, mailbox->secret_keys, NULL);
+		struct opener *opener =
+			opener_new(&mailbox->id, &mailbox->message, mailbox->keyring, NULL);
 		struct buf plain;
 
 		buf_init(&plain, FIXTURE_SEALED_MAX);
@@ -133,8 +133,7 @@ static void test_pieces_of_nothing(void **state)
 	assert_true(sealer_finish(sealer, &sealed, NULL));
 	sealer_free(&sealer);
 
-	opener = opener_new(&mailboxes[0].id, &mailboxes[0].message, &mailboxes[0].public_keys,
-		mailboxes[0].secret_keys, NULL);
+	opener = opener_new(&mailboxes[0].id, &mailboxes[0].message, mailboxes[0].keyring, NULL);
 	assert_non_null(opener);
 	assert_true(opener_feed(opener, nothing, &plain, NULL));
 	assert_true(opener_feed(opener, buf_view(&sealed), &plain, NULL));
@@ -358,6 +357,18 @@ static void test_no_room_for_the_sealed(void **state)
 	assert_int_equal(sealed.size, head);
 	sealer_free(&sealer);
 	buf_clear(&sealed);
+
+	/* The same for one that was held back. */
+	buf_init(&sealed, head + 1000);
+	sealer = sealer_new(&body_id, &target, 1, &sealed, &error);
+	assert_true(sealer_write(sealer, bytes_make(pattern, SEAL_CHUNK_SIZE), &sealed, &error));
+	assert_false(sealer_write(sealer, bytes_of("x"), &sealed, &error));
+	assert_int_equal(error.kind, ERROR_MEMORY);
+	assert_false(sealer_finish(sealer, &sealed, &error));
+	assert_int_equal(error.kind, ERROR_STATE);
+	assert_int_equal(sealed.size, head);
+	sealer_free(&sealer);
+	buf_clear(&sealed);
 }
 
 static void test_no_room_for_the_plain(void **state)
@@ -411,8 +422,7 @@ static void test_no_secret_memory(void **state)
 		assert_int_equal(none.size, 0);
 
 		error.kind = ERROR_NONE;
-		opener = opener_new(&mailbox->id, &mailbox->message, &mailbox->public_keys,
-			mailbox->secret_keys, &error);
+		opener = opener_new(&mailbox->id, &mailbox->message, mailbox->keyring, &error);
 		assert_int_equal(opener != NULL, left[i] == 128);
 		if (opener) {
 			assert_false(opener_feed(opener, buf_view(&sealed), &plain, &error));
@@ -457,8 +467,7 @@ static void test_after_the_end(void **state)
 	assert_int_equal(sealed.size, size);
 	sealer_free(&sealer);
 
-	opener = opener_new(&mailbox->id, &mailbox->message, &mailbox->public_keys,
-		mailbox->secret_keys, &error);
+	opener = opener_new(&mailbox->id, &mailbox->message, mailbox->keyring, &error);
 	assert_true(opener_feed(opener, buf_view(&sealed), &plain, &error));
 	assert_true(opener_finish(opener, &plain, &error));
 	size = plain.size;

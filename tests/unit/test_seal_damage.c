@@ -296,9 +296,7 @@ static void test_not_for_others(void **state)
 	wrong.message = ours.message;
 	wrong.prologue = ours.prologue;
 	assert_false(opens_as(&wrong, buf_view(&sealed), body));
-	wrong.public_keys = ours.public_keys;
-	assert_false(opens_as(&wrong, buf_view(&sealed), body));
-	wrong.secret_keys = ours.secret_keys;
+	wrong.keyring = ours.keyring;
 	assert_true(opens_as(&wrong, buf_view(&sealed), body));
 
 	/* Our keys, another message's or mailbox's id: asked for, and written into the head. */
@@ -342,8 +340,8 @@ static void test_impossible_heads(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-		struct opener *opener = opener_new(&mailboxes[0].id, &mailboxes[0].message,
-			&mailboxes[0].public_keys, mailboxes[0].secret_keys, NULL);
+		struct opener *opener = opener_new(
+			&mailboxes[0].id, &mailboxes[0].message, mailboxes[0].keyring, NULL);
 		struct error error;
 		struct buf sealed, plain;
 		bool ok = true;
@@ -367,8 +365,8 @@ static void test_impossible_heads(void **state)
 static void test_dead_after_the_first_failure(void **state)
 {
 	struct bytes body = bytes_make(pattern, 70000);
-	struct opener *opener = opener_new(&mailboxes[0].id, &mailboxes[0].message,
-		&mailboxes[0].public_keys, mailboxes[0].secret_keys, NULL);
+	struct opener *opener =
+		opener_new(&mailboxes[0].id, &mailboxes[0].message, mailboxes[0].keyring, NULL);
 	struct buf sealed, plain;
 	struct error error;
 	size_t size;
@@ -390,8 +388,7 @@ static void test_dead_after_the_first_failure(void **state)
 	opener_free(&opener);
 
 	/* The same by an early end, and without an error to fill. */
-	opener = opener_new(&mailboxes[0].id, &mailboxes[0].message, &mailboxes[0].public_keys,
-		mailboxes[0].secret_keys, NULL);
+	opener = opener_new(&mailboxes[0].id, &mailboxes[0].message, mailboxes[0].keyring, NULL);
 	assert_false(opener_finish(opener, &plain, NULL));
 	assert_false(opener_feed(opener, buf_view(&sealed), &plain, NULL));
 	assert_int_equal(plain.size, size);

@@ -52,6 +52,8 @@ static void build(struct service_fixture *fixture)
 	check((service->notices = notices_new(&error)) != NULL, &error);
 	check((service->problems = problems_new(service->notices, &error)) != NULL, &error);
 	check((service->directory = directory_new(service->problems, &error)) != NULL, &error);
+	check((service->maildrops = maildrops_new(&error)) != NULL, &error);
+	check((service->login_guard = login_guard_new(service->problems, &error)) != NULL, &error);
 	check((service->store = store_open(&options, &error)) != NULL, &error);
 	config_set_defaults(&service->config);
 	strcpy(service->hostname, "gateway.example.com");
@@ -67,6 +69,8 @@ static void take_down(struct service_fixture *fixture)
 
 	loop_stop(&fixture->loop, 1000);
 	store_close(&service->store);
+	login_guard_free(&service->login_guard);
+	maildrops_free(&service->maildrops);
 	directory_free(&service->directory);
 	problems_free(&service->problems);
 	notices_free(&service->notices);
@@ -120,6 +124,7 @@ void service_mailbox_make(struct service_mailbox *mailbox, const char *name)
 	stored->created_us = 1000000;
 	snprintf(stored->name, sizeof stored->name, "%s", name);
 	memcpy(stored->identity_key, mailbox->public_keys.identity, sizeof stored->identity_key);
+	stored->generation = mailbox->public_keys.generation;
 	memcpy(stored->box_key, mailbox->public_keys.box, sizeof stored->box_key);
 	memcpy(stored->key_signature, mailbox->public_keys.signature, sizeof stored->key_signature);
 	buf_init(&wrap, STORE_WRAP_MAX);

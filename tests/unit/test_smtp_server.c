@@ -1,5 +1,6 @@
 /* test_smtp_server.c -- what a dialogue (tests/wire/smtp_server) cannot show: how much feed takes and when
- * it stops, whose memory an event looks at, the limits of the options, late answers. */
+ * it stops, whose memory an event looks at, the limits of the options, late answers; and that no
+ * arrangement of CR, LF and dots ends a command or a message but the true one. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -191,6 +192,35 @@ static void test_address_lives_until_the_next_feed(void **state)
 	assert_true(bytes_equal_text(event.address.domain, "b"));
 }
 
+/* So do the parameters' values. */
+static void test_values_live_until_the_next_feed(void **state)
+{
+	struct smtp_event mail, rcpt;
+	char *line = strdup("MAIL FROM:<a@b> RET=FULL SMTPUTF8 ENVID=e\r\n");
+	const size_t size = strlen(line);
+
+	(void)state;
+	feed("EHLO a\r\n");
+	expect_event(SMTP_EVENT_HELLO);
+	assert_int_equal(feed(line), size);
+	free(line);
+	assert_true(smtp_server_next_event(server, &mail));
+	smtp_server_accept(server);
+	pulled();
+	assert_true(bytes_equal_text(mail.dsn.ret, "FULL"));
+	assert_true(bytes_equal_text(mail.dsn.envid, "e"));
+	assert_int_equal(mail.dsn.notify.size + mail.dsn.orcpt.size, 0);
+	assert_true(mail.utf8);
+	line = strdup("RCPT TO:<c@d> ORCPT=t;o NOTIFY=DELAY\r\n");
+	assert_int_equal(feed(line), strlen(line));
+	free(line);
+	assert_true(smtp_server_next_event(server, &rcpt));
+	smtp_server_accept(server);
+	assert_true(bytes_equal_text(rcpt.dsn.orcpt, "t;o"));
+	assert_true(bytes_equal_text(rcpt.dsn.notify, "DELAY"));
+	assert_int_equal(rcpt.dsn.ret.size + rcpt.dsn.envid.size, 0);
+}
+
 static void test_everything_is_dropped_before_tls(void **state)
 {
 	struct smtp_server_options options = usual;
@@ -259,7 +289,12 @@ static void test_shut_down_keeps_an_abort(void **state)
 static void test_extreme_options(void **state)
 {
 	char hostname[600];
-	struct smtp_server_options options = { .max_message_size = UINT64_MAX, .max_errors = 0 };
+	/* The longest reply to EHLO. */
+	struct smtp_server_options options = {
+		.max_message_size = UINT64_MAX,
+		.max_recipients = 999999,
+		.max_errors = 0,
+	};
 	const char *text;
 
 	(void)state;
@@ -276,6 +311,8 @@ static void test_extreme_options(void **state)
 	assert_memory_equal(text, "220 hhh", 7);
 	assert_non_null(strstr(text, "\r\n250-SIZE 18446744073709551615\r\n"));
 	assert_non_null(strstr(text, "\r\n250-STARTTLS\r\n"));
+	assert_non_null(strstr(text, "\r\n250-LIMITS RCPTMAX=999999\r\n"));
+	assert_non_null(strstr(text, "\r\n250 ENHANCEDSTATUSCODES\r\n"));
 	assert_int_equal(feed("FOO\r\n"), 5);
 	assert_string_equal(pulled(), "421 4.7.0 Too many errors\r\n");
 	expect_event(SMTP_EVENT_CLOSE);
@@ -312,6 +349,154 @@ static void test_size_edges(void **state)
 	}
 }
 
+static void start_anew(const struct smtp_server_options *options)
+{
+	smtp_server_free(&server);
+	server = smtp_server_new(options);
+	assert_non_null(server);
+	pulled();
+}
+
+static void test_command_limit_edges(void **state)
+{
+	struct smtp_server_options options = usual;
+
+	(void)state;
+	for (uint32_t limit = 0; limit < 3; limit++) {
+		options.max_commands = limit;
+		start_anew(&options);
+		for (uint32_t i = 0; i < (limit ? limit : 1000); i++) {
+			assert_int_equal(feed("NOOP\r\n"), 6);
+			assert_string_equal(pulled(), "250 2.0.0 Ok\r\n");
+		}
+		if (!limit)
+			continue;
+		assert_int_equal(feed("NOOP\r\nNOOP\r\n"), 12);
+		expect_event(SMTP_EVENT_CLOSE);
+		expect_no_event();
+		assert_memory_equal(pulled(), "421 4.7.0 ", 10);
+	}
+}
+
+/* ------------------------------------------------------------------ every arrangement */
+
+enum { PARTS_MAXIMUM = 7 };
+
+/* Writes the arrangement with this number, and counts it on; false behind the last. The parts are the
+ * digits of the number. */
+static bool next_arrangement(
+	const char *const parts[], uint32_t count, uint32_t length, uint32_t *number, char *text)
+{
+	uint32_t rest = (*number)++;
+
+	text[0] = '\0';
+	for (uint32_t i = 0; i < length; i++, rest /= count)
+		strcat(text, parts[rest % count]);
+	return rest == 0;
+}
+
+/* RFC 5321 4.5.2 the plain way. Returns how many octets belong to the message with its end, 0 when it has
+ * none yet. */
+static size_t undot(const char *text, char *content)
+{
+	const char *end = text;
+	size_t size = 0;
+
+	if (strncmp(text, ".\r\n", 3) != 0) {
+		end = strstr(text, "\r\n.\r\n");
+		end = end ? end + 2 : NULL;
+	}
+	for (const char *at = text; *at && at != end; at++) {
+		const bool begins_line =
+			at == text || (at >= text + 2 && memcmp(at - 2, "\r\n", 2) == 0);
+
+		if (*at != '.' || !begins_line)
+			content[size++] = *at;
+	}
+	content[size] = '\0';
+	return end ? (size_t)(end - text) + 3 : 0;
+}
+
+static void check_content(const char *text)
+{
+	char wanted[64], content[64] = "";
+	const size_t size = undot(text, wanted);
+	size_t used = 0, step;
+	struct smtp_event event;
+	bool ended = false;
+
+	start_anew(&usual);
+	begin_message();
+	feed("DATA\r\n");
+	expect_event(SMTP_EVENT_DATA);
+	smtp_server_accept(server);
+	pulled();
+	do {
+		step = feed(text + used);
+		used += step;
+		while (!ended && smtp_server_next_event(server, &event)) {
+			ended = event.kind == SMTP_EVENT_END;
+			if (!ended)
+				strncat(content, (const char *)event.text.data, event.text.size);
+			step++;
+		}
+	} while (step && !ended);
+	if (ended != (size != 0) || used != (size ? size : strlen(text)))
+		fail_msg("%zu of %zu octets were taken for the message", used, size);
+	/* What could still be the end is held back. */
+	assert_memory_equal(content, wanted, strlen(content));
+	assert_in_range(strlen(wanted) - strlen(content), 0, ended ? 0 : 1);
+	assert_string_equal(pulled(), "");
+}
+
+static void test_only_crlf_dot_crlf_ends_the_content(void **state)
+{
+	static const char *const parts[] = { "\r", "\n", ".", "a", "\r\n" };
+	char text[64];
+
+	(void)state;
+	for (uint32_t length = 1; length <= PARTS_MAXIMUM - 1; length++) {
+		uint32_t number = 0;
+
+		while (next_arrangement(parts, 5, length, &number, text))
+			check_content(text);
+	}
+}
+
+/* A line is what lies between CRLFs, and it is NOOP or refused. */
+static void check_commands(const char *text)
+{
+	const char *end;
+
+	start_anew(&usual);
+	assert_int_equal(feed(text), strlen(text));
+	expect_no_event();
+	for (const char *line = text; (end = strstr(line, "\r\n")) != NULL; line = end + 2) {
+		const bool is_noop = end - line == 4 && strncmp(line, "NOOP", 4) == 0;
+		char reply[8];
+
+		assert_true(smtp_server_pull(server, (uint8_t *)reply, 4) == 4);
+		assert_memory_equal(reply, is_noop ? "250 " : "500 ", 4);
+		while (reply[0] != '\n')
+			assert_true(smtp_server_pull(server, (uint8_t *)reply, 1) == 1);
+	}
+	assert_string_equal(pulled(), "");
+}
+
+static void test_only_crlf_ends_a_command(void **state)
+{
+	static const char *const parts[] = { "NOOP", "\r", "\n", "\r\n" };
+	char text[64];
+
+	(void)state;
+	for (uint32_t length = 1; length <= PARTS_MAXIMUM; length++) {
+		uint32_t number = 0;
+
+		while (next_arrangement(parts, 4, length, &number, text))
+			check_commands(text);
+	}
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -322,12 +507,16 @@ int main(void)
 		TEST(test_content_is_not_copied),
 		TEST(test_chunk_is_not_copied),
 		TEST(test_address_lives_until_the_next_feed),
+		TEST(test_values_live_until_the_next_feed),
 		TEST(test_everything_is_dropped_before_tls),
 		TEST(test_everything_is_dropped_after_the_end),
 		TEST(test_late_answers),
 		TEST(test_shut_down_keeps_an_abort),
 		TEST(test_extreme_options),
 		TEST(test_size_edges),
+		TEST(test_command_limit_edges),
+		TEST(test_only_crlf_dot_crlf_ends_the_content),
+		TEST(test_only_crlf_ends_a_command),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -25,6 +25,7 @@ static void assert_same_mailbox(const struct store_mailbox *found, uint64_t numb
 	assert_int_equal(found->status, made.status);
 	assert_int_equal(found->is_temporary, made.is_temporary);
 	assert_int_equal(found->created_us, made.created_us);
+	assert_int_equal(found->generation, made.generation);
 	assert_memory_equal(found->identity_key, made.identity_key, sizeof made.identity_key);
 	assert_memory_equal(found->box_key, made.box_key, sizeof made.box_key);
 	assert_memory_equal(found->key_signature, made.key_signature, sizeof made.key_signature);

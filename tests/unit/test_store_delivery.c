@@ -5,7 +5,6 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -13,14 +12,6 @@
 #include "test_store_fixture.h"
 
 enum { LARGE = 300000 };
-
-/* Waits up to ten seconds for the keeper. */
-static void wait_for_files(struct fixture *fixture, size_t count)
-{
-	for (int i = 0; i < 1000 && fixture_count_files(fixture, "bodies") != count; i++)
-		usleep(10000);
-	assert_int_equal(fixture_count_files(fixture, "bodies"), count);
-}
 
 static void prove_rows(struct fixture *fixture, const char *table, int count)
 {
@@ -237,18 +228,18 @@ static void check_shared(struct fixture *fixture, size_t size, size_t files)
 	size_t count;
 
 	assert_true(deliver_to(fixture, size, size, 1, 3, &error));
-	wait_for_files(fixture, files);
+	fixture_wait_for_files(fixture, files);
 	remove_first(fixture, 1);
 	remove_first(fixture, 3);
 	/* The last one still has it, after a start too. */
 	fixture_close(fixture);
 	assert_true(fixture_open(fixture, &error));
-	wait_for_files(fixture, files);
+	fixture_wait_for_files(fixture, files);
 	assert_true(list_mailbox(fixture, 2, &messages, &count, &error));
 	assert_true(is_whole(fixture, &messages[0], size, size));
 	free(messages);
 	remove_first(fixture, 2);
-	wait_for_files(fixture, 0);
+	fixture_wait_for_files(fixture, 0);
 }
 
 static void test_a_shared_body_goes_with_its_last_message(void **state)
@@ -280,7 +271,7 @@ static void test_a_deleted_mailbox_is_purged(void **state)
 	assert_true(deliver_to(fixture, 100, LARGE, 1, 2, &error));
 	assert_int_equal(fixture_count_files(fixture, "bodies"), 11);
 	assert_true(store_mailbox_delete(fixture->store, &id, &error));
-	wait_for_files(fixture, 1);
+	fixture_wait_for_files(fixture, 1);
 	assert_true(list_mailbox(fixture, 2, &messages, &count, &error));
 	assert_int_equal(count, 1);
 	assert_true(is_whole(fixture, &messages[0], 100, LARGE));
@@ -335,7 +326,7 @@ static void test_a_long_removal(void **state)
 	assert_in_range(after.commits - before.commits, 3, 4);
 	assert_int_equal(count_waiting(fixture, 1), 0);
 	assert_int_equal(counts_of(fixture, 1).collected, COUNT);
-	wait_for_files(fixture, 0);
+	fixture_wait_for_files(fixture, 0);
 	free(messages);
 }
 

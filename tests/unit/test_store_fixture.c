@@ -63,12 +63,22 @@ void fixture_free(struct fixture **fixture)
 	*fixture = NULL;
 }
 
+static bool tell_free(void *context, uint64_t *bytes)
+{
+	struct fixture *fixture = context;
+
+	*bytes = atomic_load(&fixture->free_bytes);
+	return true;
+}
+
 bool fixture_open(struct fixture *fixture, struct error *error)
 {
 	const struct store_options options = {
 		.folder = fixture->folder,
 		.on_trouble = remember_trouble,
 		.context = fixture,
+		.ballast_bytes = fixture->ballast_bytes,
+		.free_bytes = fixture->owns_free ? tell_free : NULL,
 	};
 
 	fixture->store = store_open(&options, error);
@@ -149,6 +159,41 @@ void fixture_sql(const struct fixture *fixture, const char *sql)
 	assert_int_equal(sqlite3_close(database), SQLITE_OK);
 }
 
+size_t fixture_count_rows(const struct fixture *fixture, const char *table)
+{
+	sqlite3 *database = NULL;
+	sqlite3_stmt *count = NULL;
+	char sql[200];
+	size_t rows;
+
+	snprintf(sql, sizeof sql, "SELECT count(*) FROM %s", table);
+	assert_int_equal(
+		sqlite3_open(fixture_path(fixture, "lettergate.db"), &database), SQLITE_OK);
+	/* The log is the store's to tidy away. */
+	sqlite3_db_config(database, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+	sqlite3_busy_timeout(database, 5000);
+	assert_int_equal(sqlite3_prepare_v2(database, sql, -1, &count, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_step(count), SQLITE_ROW);
+	rows = (size_t)sqlite3_column_int64(count, 0);
+	sqlite3_finalize(count);
+	assert_int_equal(sqlite3_close(database), SQLITE_OK);
+	return rows;
+}
+
+void fixture_wait_for_rows(const struct fixture *fixture, const char *table, size_t count)
+{
+	for (int i = 0; i < 1000 && fixture_count_rows(fixture, table) != count; i++)
+		usleep(10000);
+	assert_int_equal(fixture_count_rows(fixture, table), count);
+}
+
+void fixture_wait_for_files(const struct fixture *fixture, size_t count)
+{
+	for (int i = 0; i < 1000 && fixture_count_files(fixture, "bodies") != count; i++)
+		usleep(10000);
+	assert_int_equal(fixture_count_files(fixture, "bodies"), count);
+}
+
 /* ---- made from numbers ---- */
 
 static uint64_t mix(uint64_t value)
@@ -177,6 +222,7 @@ struct store_mailbox make_mailbox(uint64_t number)
 	struct store_mailbox mailbox = { .created_us = (int64_t)(1000000 + number) };
 
 	mailbox.id = make_id('b', number);
+	mailbox.generation = 1;
 	snprintf(mailbox.name, sizeof mailbox.name, "Mailbox %u", (unsigned)number);
 	snprintf(mailbox.description, sizeof mailbox.description, "The one numbered %u",
 		(unsigned)number);
@@ -277,6 +323,9 @@ struct store_delivery *delivery_new(struct fixture *fixture, uint64_t number, si
 		delivery->targets[i].mailbox = make_id('b', first_mailbox + i);
 		delivery->targets[i].message = make_id('m', 16 * number + i);
 		delivery->targets[i].size = size + 1;
+		delivery->targets[i].receipt_size = number % (STORE_RECEIPT_MAX + 1);
+		memset(delivery->targets[i].receipt, (int)(number % 250),
+			delivery->targets[i].receipt_size);
 	}
 	return delivery;
 }
@@ -401,15 +450,16 @@ static void removal_done(struct store_removal *removal)
 	latch_count_down(removal->context);
 }
 
-bool remove_messages(struct fixture *fixture, uint64_t mailbox,
-	const struct store_message *messages, size_t count, struct error *error)
+bool remove_messages_at(struct fixture *fixture, uint64_t mailbox,
+	const struct store_message *messages, size_t count, int64_t collected_us,
+	struct error *error)
 {
 	struct latch latch;
 	struct store_removal removal = {
 		.mailbox = make_id('b', mailbox),
 		.messages = messages,
 		.message_count = count,
-		.collected_us = 3000000,
+		.collected_us = collected_us,
 		.done = removal_done,
 		.context = &latch,
 	};
@@ -421,6 +471,20 @@ bool remove_messages(struct fixture *fixture, uint64_t mailbox,
 	if (error)
 		*error = removal.error;
 	return removal.ok;
+}
+
+bool remove_messages(struct fixture *fixture, uint64_t mailbox,
+	const struct store_message *messages, size_t count, struct error *error)
+{
+	return remove_messages_at(fixture, mailbox, messages, count, 3000000, error);
+}
+
+void set_limits(struct fixture *fixture, int64_t keep_us, uint64_t reserve_bytes)
+{
+	const struct store_limits limits = { .reserve_bytes = reserve_bytes,
+		.keep_collected_us = keep_us };
+
+	store_set_limits(fixture->store, &limits);
 }
 
 struct store_mailbox_counts counts_of(struct fixture *fixture, uint64_t mailbox)

@@ -3,6 +3,8 @@
 #ifndef LG_TESTS_STORE_FIXTURE_H
 #define LG_TESTS_STORE_FIXTURE_H
 
+#include <stdatomic.h>
+
 #include "platform/paths.h"
 #include "platform/thread.h"
 #include "store/store.h"
@@ -10,6 +12,10 @@
 struct fixture {
 	char folder[PATH_SIZE];
 	struct store *store;
+	/* for the next start */
+	uint64_t ballast_bytes;
+	bool owns_free; /* the file system has `free_bytes` free, whatever it has */
+	atomic_ullong free_bytes;
 	/* what on_trouble told */
 	struct mutex *mutex;
 	int trouble_count;
@@ -33,14 +39,20 @@ size_t fixture_count_files(const struct fixture *fixture, const char *name);
 /* Runs SQL on the closed store's database. */
 void fixture_sql(const struct fixture *fixture, const char *sql);
 
+/* How many rows a table has, whether the store is open or not; waits up to ten seconds for so many. */
+size_t fixture_count_rows(const struct fixture *fixture, const char *table);
+void fixture_wait_for_rows(const struct fixture *fixture, const char *table, size_t count);
+void fixture_wait_for_files(const struct fixture *fixture, size_t count); /* in bodies */
+
 struct id make_id(char kind, uint64_t number);
 struct store_mailbox make_mailbox(uint64_t number);
 void create_mailbox(struct fixture *fixture, uint64_t number);
 /* The sealed bytes of message `number`, `size` of them. */
 struct buf make_sealed(uint64_t number, size_t size);
 
-/* Message `number` with that many sealed bytes into the mailboxes first, first + 1, ...; its ids there
- * are make_id('m', 16 * number + target), its RETR size is `size` + 1. */
+/* Message `number`, with a receipt that is made from it too, and that many sealed bytes into the
+ * mailboxes first, first + 1, ...; its ids there are make_id('m', 16 * number + target), its RETR size is
+ * `size` + 1. */
 bool deliver_to(struct fixture *fixture, uint64_t number, size_t size, uint64_t first_mailbox,
 	size_t mailboxes, struct error *error);
 bool deliver(struct fixture *fixture, uint64_t number, size_t size, struct error *error);
@@ -71,6 +83,11 @@ bool is_whole(
 	struct fixture *fixture, const struct store_message *message, uint64_t number, size_t size);
 bool remove_messages(struct fixture *fixture, uint64_t mailbox,
 	const struct store_message *messages, size_t count, struct error *error);
+bool remove_messages_at(struct fixture *fixture, uint64_t mailbox,
+	const struct store_message *messages, size_t count, int64_t collected_us,
+	struct error *error);
+/* Collected messages are kept for that long, and that much is left alone. */
+void set_limits(struct fixture *fixture, int64_t keep_us, uint64_t reserve_bytes);
 struct store_mailbox_counts counts_of(struct fixture *fixture, uint64_t mailbox);
 
 #endif

@@ -1,4 +1,5 @@
-/* test_store_scale.c -- a mailbox of 100,000 messages: listed from the index alone, opened quickly. The
+/* test_store_scale.c -- a mailbox of 100,000 messages: listed from the index alone, opened quickly, its ledger
+ * verified. The
  * times are printed; the limits are wide enough for a busy machine and a sanitizer. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,6 +14,7 @@
 
 #include "platform/clock.h"
 #include "platform/file.h"
+#include "store/store_ledger.h"
 #include "store_database_internal.h"
 #include "test_store_fixture.h"
 
@@ -78,6 +80,37 @@ static void collect_all(struct fixture *fixture)
 	assert_true(after.reusable_bytes < before.reusable_bytes);
 }
 
+struct chain {
+	struct id mailbox;
+	uint64_t number;
+	uint8_t link[STORE_LINK_SIZE];
+};
+
+static bool verify_row(void *context, const struct store_ledger_row *row)
+{
+	struct chain *chain = context;
+
+	store_ledger_link(&chain->mailbox, chain->link, row, chain->link);
+	chain->number++;
+	return chain->number == row->number &&
+	       memcmp(chain->link, row->link, sizeof chain->link) == 0;
+}
+
+static void verify_ledger(struct fixture *fixture)
+{
+	struct chain chain = { .mailbox = make_id('b', 1) };
+	struct error error = { 0 };
+	int64_t start = clock_monotonic_us();
+
+	store_ledger_origin(&chain.mailbox, chain.link);
+	assert_true(
+		store_ledger_each(fixture->store, &chain.mailbox, 1, verify_row, &chain, &error));
+	print_message("verified %u rows of the ledger in %.0f ms\n", (unsigned)chain.number,
+		since_ms(start));
+	assert_int_equal(chain.number, MESSAGES);
+	assert_true(since_ms(start) < 10000);
+}
+
 static void test_a_full_mailbox(void **state)
 {
 	struct fixture *fixture = *state;
@@ -107,6 +140,7 @@ static void test_a_full_mailbox(void **state)
 			assert_true(messages[i - 1].number < messages[i].number);
 		free(messages);
 	}
+	verify_ledger(fixture);
 	collect_all(fixture);
 }
 
@@ -124,6 +158,16 @@ static void test_lists_and_scans_read_an_index_only(void **state)
 		{ SQL_MESSAGE_FIND, "USING INTEGER PRIMARY KEY" },
 		{ SQL_MESSAGE_READ, "SEARCH messages USING INTEGER PRIMARY KEY" },
 		{ SQL_MAILBOX_NEXT, "SEARCH mailboxes USING INTEGER PRIMARY KEY" },
+		{ SQL_MESSAGE_PIECE, "SEARCH messages USING INDEX messages_of_mailbox" },
+		{ SQL_COLLECTED_PIECE, "SEARCH messages USING INDEX messages_of_mailbox" },
+		{ SQL_COLLECTED_LAST, "USING COVERING INDEX messages_of_mailbox" },
+		{ SQL_COLLECTED_OLDEST, "USING COVERING INDEX messages_collected" },
+		{ SQL_LEDGER_HEAD, "SEARCH ledger USING PRIMARY KEY" },
+		{ SQL_LEDGER_PIECE, "SEARCH ledger USING PRIMARY KEY" },
+		{ SQL_SIGNATURE_LAST, "SEARCH ledger_signatures USING PRIMARY KEY" },
+		{ SQL_SIGNATURE_PIECE, "SEARCH ledger_signatures USING PRIMARY KEY" },
+		{ SQL_FACT_NEXT, "SEARCH mailbox_facts USING PRIMARY KEY" },
+		{ SQL_ALIAS_NEXT, "SEARCH aliases USING COVERING INDEX aliases_of_mailbox" },
 	};
 	struct fixture *fixture = *state;
 	sqlite3 *database = NULL;

@@ -15,6 +15,7 @@ struct rule {
 
 static struct mutex *mutex;
 static struct rule file_rule = { .operation = -1 }, database_rule = { .operation = -1 };
+static const char *ending; /* the removal of such a file ends the database's rule */
 static int failures;
 
 static bool ends_with(const char *path, const char *suffix)
@@ -42,6 +43,10 @@ static int before_file(
 	void *context, enum file_operation operation, const char *path, const char *other)
 {
 	(void)other;
+	mutex_lock(mutex);
+	if (ending && operation == FILE_OP_REMOVE && ends_with(path, ending))
+		database_rule.operation = -1;
+	mutex_unlock(mutex);
 	return judge(context, (int)operation, path);
 }
 
@@ -84,8 +89,16 @@ void fail_database(enum vfs_operation operation, const char *suffix, int code, i
 	set(&database_rule, (int)operation, suffix, code, count);
 }
 
+void fail_until_removed(const char *suffix)
+{
+	mutex_lock(mutex);
+	ending = suffix;
+	mutex_unlock(mutex);
+}
+
 void fail_nothing(void)
 {
+	fail_until_removed(NULL);
 	set(&file_rule, -1, "", 0, 0);
 	set(&database_rule, -1, "", 0, 0);
 	mutex_lock(mutex);

@@ -16,6 +16,8 @@ void failing_database_set(void);
  * SQLite): the next `count` of them, or all when it is negative. */
 void fail_file(enum file_operation operation, const char *suffix, int code, int count);
 void fail_database(enum vfs_operation operation, const char *suffix, int code, int count);
+/* What fails on the database's side ends as soon as a file with that suffix is removed. */
+void fail_until_removed(const char *suffix);
 void fail_nothing(void);
 /* How many did fail since fail_nothing(). */
 int failed_count(void);

@@ -102,7 +102,7 @@ static void test_untrusted(void **state)
 	folder_file(&other, "authority.crt", path);
 	check_untrusted(*state, path);
 	check_untrusted(*state, NULL);
-	folder_remove(&other);
+	folder_discard(&other);
 }
 
 /* A file with several certificates, and one that pins the server's certificate itself. */
@@ -138,7 +138,7 @@ static void test_trusted_files(void **state)
 	folder_delete(&trusted, "server-rsa.crt");
 	assert_null(tls_client_context(path, &error));
 	assert_int_equal(error.kind, ERROR_NOT_FOUND);
-	folder_remove(&trusted);
+	folder_discard(&trusted);
 }
 
 /* ---- other peoples' clients ---- */
@@ -374,13 +374,12 @@ static void test_server_context_errors(void **state)
 		assert_int_equal(error.kind, rows[i].kind);
 		assert_non_null(strstr(error.text, rows[i].file));
 		assert_int_equal(ERR_peek_error(), 0);
-		folder_remove(&folder);
+		folder_discard(&folder);
 	}
 }
 
-/* After an import one RSA certificate with its chain may stand in both places, without our
- * authority. */
-static void test_imported(void **state)
+/* A person may put one RSA certificate with its chain in both places, without our authority. */
+static void test_foreign_pair(void **state)
 {
 	static const struct foreign row = { .version = TLS1_3_VERSION };
 	struct tls_contexts *contexts = *state;
@@ -417,7 +416,7 @@ static void test_imported(void **state)
 	close((int)sockets[0]);
 	close((int)sockets[1]);
 	tls_context_free(&imported.server);
-	folder_remove(&imported.folder);
+	folder_discard(&imported.folder);
 	free(leaf);
 	free(authority);
 }
@@ -433,7 +432,7 @@ int main(void)
 		cmocka_unit_test(test_no_renegotiation),
 		cmocka_unit_test(test_tickets),
 		cmocka_unit_test(test_server_context_errors),
-		cmocka_unit_test(test_imported),
+		cmocka_unit_test(test_foreign_pair),
 	};
 
 	return cmocka_run_group_tests(tests, tls_contexts_set_up, tls_contexts_tear_down);

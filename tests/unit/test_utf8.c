@@ -68,11 +68,39 @@ static void test_view(void **state)
 	assert_false(utf8_is_valid(bytes_make("a\xe2\x82\xac", 3)));
 }
 
+static void test_text(void **state)
+{
+	static const struct {
+		const char *text;
+		bool is_text;
+	} cases[] = {
+		{ "", true },
+		{ " a~", true },
+		{ "\xc2\xa0", true }, /* the first behind the controls */
+		{ "\xc3\x85\xe2\x82\x85\xf0\x9f\x93\x85",
+			true }, /* their last octets inside others */
+		{ "\t", false },
+		{ "a\n", false },
+		{ "\x7f", false },
+		{ "\xc2\x80", false },
+		{ "a\xc2\x85", false },
+		{ "\xc2\x9f", false },
+		{ "\x85", false },
+		{ "a\xc3", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+		assert_int_equal(utf8_is_text(bytes_of(cases[i].text)), cases[i].is_text);
+	assert_false(utf8_is_text(bytes_make("a\0b", 3)));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rows),
 		cmocka_unit_test(test_view),
+		cmocka_unit_test(test_text),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

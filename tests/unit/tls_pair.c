@@ -38,7 +38,7 @@ int tls_contexts_tear_down(void **state)
 
 	tls_context_free(&contexts->server);
 	tls_context_free(&contexts->client);
-	folder_remove(&contexts->folder);
+	folder_discard(&contexts->folder);
 	free(contexts);
 	return 0;
 }

@@ -1,6 +1,6 @@
 /* wire_pop3_server.c -- the POP3 server core for wire.h. The client is the peer.
  *
- * OPTION hostname, errors, tls (1 or 0; 1 if not given)
+ * OPTION hostname, version, errors, tls (1 or 0; 1 if not given)
  * EVENT  STLS | LOGIN <user> <password> | RETRIEVE number whole | RETRIEVE number top lines |
  *        BODY_WANTED | UPDATE | CLOSE
  * DO     log_in size... (the id of a message is its number) | refuse text | begin | lend text |
@@ -19,6 +19,7 @@ enum { MESSAGES_MAX = 64 };
 
 struct session {
 	char hostname[512];
+	char version[128];
 	struct pop3_server_options options;
 	struct pop3_server *server; /* created when the options are known */
 	struct pop3_message messages[MESSAGES_MAX];
@@ -62,6 +63,10 @@ static bool set_option(void *core, const char *name, const char *value)
 	if (strcmp(name, "hostname") == 0)
 		return bytes_copy_text(
 			bytes_of(value), session->hostname, sizeof session->hostname);
+	if (strcmp(name, "version") == 0) {
+		session->options.version = session->version;
+		return bytes_copy_text(bytes_of(value), session->version, sizeof session->version);
+	}
 	if (!bytes_parse_number(bytes_of(value), UINT32_MAX, &number))
 		return false;
 	if (strcmp(name, "errors") == 0)

@@ -1,8 +1,9 @@
 /* wire_smtp_server.c -- the SMTP server core for wire.h. The client is the peer.
  *
- * OPTION hostname, size, recipients, errors, tls (1 or 0; 1 if not given)
- * EVENT  HELLO EHLO name | STARTTLS | PLAINTEXT <sender> | MAIL <sender> [size=n] | RCPT <recipient> |
- *        DATA | BODY text | END | ABORT | CLOSE
+ * OPTION hostname, size, recipients, errors, commands, tls (1 or 0; 1 if not given)
+ * EVENT  HELLO EHLO name | STARTTLS | PLAINTEXT <sender> |
+ *        MAIL <sender> [size=n] [utf8] [ret=value] [envid=value] |
+ *        RCPT <recipient> [notify=value] [orcpt=value] | DATA | BODY text | END | ABORT | CLOSE
  * DO     accept | reply CODE text | tls_started | shut_down text | is_in_transaction 0 or 1 */
 #include "proto/smtp_server.h"
 
@@ -61,6 +62,8 @@ static bool set_option(void *core, const char *name, const char *value)
 		session->options.max_recipients = (uint32_t)number;
 	else if (strcmp(name, "errors") == 0)
 		session->options.max_errors = (uint32_t)number;
+	else if (strcmp(name, "commands") == 0)
+		session->options.max_commands = (uint32_t)number;
 	else if (strcmp(name, "tls") == 0)
 		session->options.tls = number != 0;
 	else
@@ -89,6 +92,20 @@ static size_t pull(void *core, uint8_t *space, size_t capacity)
 	return smtp_server_pull(server_of(core), space, capacity);
 }
 
+static bool describe_value(struct buf *line, const char *name, struct bytes value)
+{
+	return !value.size || (buf_printf(line, " %s=", name) && buf_append(line, value));
+}
+
+static bool describe_mail(const struct smtp_event *event, struct buf *line)
+{
+	return buf_printf(line, "MAIL <%.*s>", BYTES_ARGS(event->address.whole)) &&
+	       (!event->size || buf_printf(line, " size=%" PRIu64, event->size)) &&
+	       (!event->utf8 || buf_append_text(line, " utf8")) &&
+	       describe_value(line, "ret", event->dsn.ret) &&
+	       describe_value(line, "envid", event->dsn.envid);
+}
+
 static bool describe(const struct smtp_event *event, struct buf *line, struct buf *body)
 {
 	const struct bytes address = event->address.whole;
@@ -102,10 +119,11 @@ static bool describe(const struct smtp_event *event, struct buf *line, struct bu
 	case SMTP_EVENT_PLAINTEXT:
 		return buf_printf(line, "PLAINTEXT <%.*s>", BYTES_ARGS(address));
 	case SMTP_EVENT_MAIL:
-		return buf_printf(line, "MAIL <%.*s>", BYTES_ARGS(address)) &&
-		       (!event->size || buf_printf(line, " size=%" PRIu64, event->size));
+		return describe_mail(event, line);
 	case SMTP_EVENT_RCPT:
-		return buf_printf(line, "RCPT <%.*s>", BYTES_ARGS(address));
+		return buf_printf(line, "RCPT <%.*s>", BYTES_ARGS(address)) &&
+		       describe_value(line, "notify", event->dsn.notify) &&
+		       describe_value(line, "orcpt", event->dsn.orcpt);
 	case SMTP_EVENT_DATA:
 		return buf_append_text(line, "DATA");
 	case SMTP_EVENT_BODY:

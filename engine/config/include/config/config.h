@@ -9,7 +9,14 @@
 #include "base/buf.h"
 #include "base/error.h"
 
-enum { CONFIG_ENDPOINTS_MAX = 16, CONFIG_TEXT_SIZE = 1024, CONFIG_HOST_SIZE = 256 };
+enum {
+	CONFIG_ENDPOINTS_MAX = 16,
+	CONFIG_TEXT_SIZE = 1024,
+	CONFIG_HOST_SIZE = 256,
+	CONFIG_DOMAINS_SIZE = CONFIG_TEXT_SIZE,
+	CONFIG_COMMAND_SIZE = 512,
+	CONFIG_COMMAND_ARGUMENTS_MAX = 32,
+};
 
 struct config_endpoint {
 	char host[64]; /* numeric: "127.0.0.1", "::" */
@@ -23,20 +30,39 @@ struct config_endpoints {
 
 struct config {
 	char hostname[CONFIG_HOST_SIZE]; /* empty: ask the system */
+	char domains
+		[CONFIG_DOMAINS_SIZE]; /* lower case, a blank between two; config_domains_have() */
 	struct config_endpoints listen_smtp;
 	struct config_endpoints listen_smtps;
 	struct config_endpoints listen_submission;
 	struct config_endpoints listen_pop3;
 	struct config_endpoints listen_pop3s;
 	uint64_t smtp_max_message_size;
-	uint64_t limits_sessions;   /* at once, all listeners together */
-	uint64_t limits_recipients; /* mailboxes in one transaction */
-	uint64_t limits_errors;	    /* in one session */
-	uint64_t timeouts_smtp_ms;  /* silence in an SMTP session */
-	uint64_t timeouts_pop3_ms;  /* silence in a POP3 session, RFC 1939: at least 10 minutes */
-	uint64_t timeouts_tls_ms;   /* for a whole handshake */
-	uint64_t workers;	    /* 0: the number of cores */
+	uint64_t smtp_min_rate;		      /* octets a second; 0: any */
+	uint64_t limits_sessions;	      /* at once, all listeners together */
+	uint64_t limits_sessions_per_address; /* at once */
+	uint64_t limits_bytes_in_flight;      /* of messages, all sessions together */
+	uint64_t limits_recipients;	      /* mailboxes in one transaction */
+	uint64_t limits_errors;		      /* in one session */
+	uint64_t limits_login_failures;	      /* of one network in an hour */
+	uint64_t limits_commands;	      /* in one session */
+	uint64_t timeouts_smtp_ms;	      /* silence in an SMTP session */
+	uint64_t timeouts_smtp_pressure_ms;   /* the same while sessions are scarce */
+	uint64_t timeouts_pop3_ms; /* silence in a POP3 session, RFC 1939: at least 10 minutes */
+	uint64_t
+		timeouts_pop3_takeover_ms; /* silence after which another session may take the maildrop */
+	uint64_t timeouts_tls_ms;	   /* for a whole handshake */
+	uint64_t storage_reserve;	   /* octets; 0: automatic */
+	uint64_t storage_keep_collected_days;
+	uint64_t workers; /* 0: the number of cores */
 	char log_level[16];
+	char log_file[4]; /* config_is_on() */
+	uint64_t log_max_size;
+	uint64_t log_keep;
+	char log_mask_addresses[4];		  /* config_is_on() */
+	char alerts_command[CONFIG_COMMAND_SIZE]; /* empty: none; config_command_split() */
+	uint64_t alerts_silent_hours;		  /* 0: never */
+	uint64_t alerts_uncollected_hours;	  /* 0: never */
 };
 
 enum config_type {
@@ -55,9 +81,23 @@ struct config_option {
 	const char *default_text;
 	const char *choices;
 	uint64_t minimum, maximum; /* COUNT, SIZE (octets), DURATION (ms) */
-	bool needs_restart;
+	bool needs_restart; /* a running gateway cannot use a new value; docs/internals/operation.md */
 	const char *help; /* one English sentence, translatable */
 };
+
+/* Of a choice on|off. */
+bool config_is_on(const char *choice);
+/* Whether the setting `domains` names that one; ASCII case does not matter. */
+bool config_domains_have(const char *domains, struct bytes domain);
+
+/* A command line as its arguments: split at blanks, with '...' and "..." around what holds some and nothing
+ * else that a shell would do. The first is the absolute path of a program. */
+struct config_command {
+	char text[CONFIG_COMMAND_SIZE];
+	char *arguments[CONFIG_COMMAND_ARGUMENTS_MAX + 1]; /* in `text`; NULL behind the last */
+	size_t count;					   /* 0: no command */
+};
+bool config_command_split(struct bytes line, struct config_command *command, struct error *error);
 
 size_t config_option_count(void);
 const struct config_option *config_option_at(size_t index);

@@ -8,6 +8,7 @@
 
 #include "net/loop.h"
 #include "platform/paths.h"
+#include "service/certificates.h"
 #include "service/mailboxes.h"
 #include "service/reception.h"
 #include "service/service.h"
@@ -16,12 +17,24 @@
 struct control_engine {
 	struct service *service;
 	struct mailboxes mailboxes;
+	struct certificates *certificates;
 	struct reception *reception;
 	struct loop *worker; /* carries the self-test's connections */
 	char data_folder[PATH_SIZE];
 	char tls_folder[PATH_SIZE];
-	char authority_file[PATH_SIZE];
 	int64_t started_us; /* monotonic */
+	/* Makes a setting act that has another value in `changed` than in service->config, which is changed
+	 * after. False: it cannot, and the old value acts. NULL: nothing acts on settings. */
+	bool (*use_setting)(
+		void *context, const char *key, const struct config *changed, struct error *error);
+	void *use_setting_context;
+	/* Asks the program that hosts the engine to take it down and build it anew, soon and on another
+	 * thread; NULL: it cannot. */
+	void (*restart)(void *context);
+	void *restart_context;
+	/* The control's own, for handlers: the transfers, and on whose behalf this call runs. */
+	struct transfers *transfers;
+	const void *caller;
 };
 
 struct control;

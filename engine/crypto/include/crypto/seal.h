@@ -12,13 +12,14 @@
 #define LG_CRYPTO_SEAL_H
 
 #include "base/buf.h"
-#include "crypto/mailbox_keys.h"
+#include "crypto/mailbox_keyring.h"
 
 enum {
 	SEAL_CHUNK_SIZE = 65536,
 	SEAL_CHUNK_OVERHEAD = 17,
 	SEAL_TARGETS_MAX = 10,
 	SEAL_PROLOGUE_MAX = 16384,
+	SEAL_RECEIPT_SIZE = 32 + 16 + 32,
 	/* What sealer_new() appends at most. */
 	SEAL_HEAD_MAX = 64 + SEAL_TARGETS_MAX * (SEAL_PROLOGUE_MAX + 256),
 };
@@ -41,17 +42,19 @@ void sealer_free(struct sealer **sealer); /* wipes; sets NULL */
  * room the sealer is dead, since a part would be missing: ERROR_MEMORY, then ERROR_STATE. */
 bool sealer_write(
 	struct sealer *sealer, struct bytes plain, struct buf *sealed, struct error *error);
-/* Appends the last chunk. */
+/* Appends the last chunk. From here on the sealer holds no key. */
 bool sealer_finish(struct sealer *sealer, struct buf *sealed, struct error *error);
+/* After sealer_finish(): the SHA-256 of all that sealer_write() took, sealed to the target's mailbox with
+ * its message id authenticated (receipt.h opens it). False before, or where there is no such target. */
+bool sealer_receipt(const struct sealer *sealer, size_t target, uint8_t receipt[SEAL_RECEIPT_SIZE]);
 /* What a body of that many octets adds behind what sealer_new() appended. */
 uint64_t seal_stream_size(uint64_t plain_size);
 
 struct opener;
 
-/* Borrows `secret_keys` until opener_free(). */
+/* Borrows `keyring` until opener_free(). An envelope is tried with the newest keys first. */
 struct opener *opener_new(const struct id *mailbox, const struct id *message,
-	const struct mailbox_public_keys *public_keys,
-	const struct mailbox_secret_keys *secret_keys, struct error *error);
+	const struct mailbox_keyring *keyring, struct error *error);
 void opener_free(struct opener **opener);
 /* Takes sealed bytes in pieces of any length, in order; appends the prologue and then what has
  * verified to *plain. ERROR_CORRUPT from the first byte that does not verify, ERROR_BUSY without

@@ -37,6 +37,10 @@ struct gateway_options {
 	const char *data_folder; /* NULL: the default of this user */
 	const struct gateway_override *overrides;
 	size_t override_count;
+	/* Somebody asked for a restart (method gateway.restart): the program is to call gateway_restart() soon.
+	 * On a thread of the gateway: it must only hand on. NULL: the method is refused. */
+	void (*on_restart)(void *context);
+	void *context;
 };
 
 /* Hosts the engine: returns once all listeners are bound. NULL with *error filled when it cannot. */
@@ -44,6 +48,11 @@ struct gateway *gateway_open(const struct gateway_options *options, struct gatew
 /* Reaches a gateway that runs on that data folder (NULL: the service's, else this user's). */
 struct gateway *gateway_attach(const char *data_folder, struct gateway_error *error);
 bool gateway_is_hosted(const struct gateway *gateway);
+/* Hosted: stops the engine in order and starts it again on the same data folder, with the options it was opened
+ * with. Not from a callback, nor while gateway_close() runs. The handle and the subscription stay; calls meanwhile
+ * are refused as busy, and the subscriber is told at the end that everything changed. False: it could not be started again;
+ * gateway_close() is what is left, or another try. */
+bool gateway_restart(struct gateway *gateway, struct gateway_error *error);
 /* Hosted: stops the engine in order (sessions are told, what was submitted is finished). Attached: lets go.
  * No callback runs after. Sets NULL. */
 void gateway_close(struct gateway **gateway);

@@ -12,10 +12,12 @@ struct address {
 };
 
 /* Reads a Path or Reverse-path at the start of *rest, and takes it off. A source route
- * (<@a,@b:user@domain>) is accepted and ignored, as RFC 5321 appendix C asks. UTF-8 is accepted in
- * both parts (RFC 6531) when `utf8` is set. Total length at most 254 octets; the local part may take
- * all of them, since the 64 of RFC 5321 4.5.3.1.1 is what everybody must accept, and senders that
- * write the recipient into their bounce address exceed it. False: malformed, *rest is unchanged. */
+ * (<@a,@b:user@domain>) is accepted and ignored, as RFC 5321 appendix C asks. Total length at most 254
+ * octets; the local part may take all of them, since the 64 of RFC 5321 4.5.3.1.1 is what everybody must
+ * accept, and senders that write the recipient into their bounce address exceed it. With `utf8` a
+ * character of well-formed UTF-8 that is no control character passes for a letter (RFC 6531 3.3), and
+ * nothing else differs: a path that is taken with it alone is one that needs SMTPUTF8. False:
+ * malformed, *rest is unchanged. */
 bool address_parse_path(struct bytes *rest, bool utf8, struct address *address);
 bool address_is_null(const struct address *address);
 /* A domain or an address literal as EHLO takes it. Octets over 127 pass for letters here: there are

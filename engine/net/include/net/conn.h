@@ -71,6 +71,10 @@ void conn_abort(struct conn *conn, const char *why);
  * session does not finish; 0: none, the start. */
 void conn_set_idle_limit(struct conn *conn, uint64_t limit_ms);
 
+/* How long no byte has moved in either direction. What the peer's system has taken, but the peer has not
+ * read, has moved. */
+uint64_t conn_silence_ms(const struct conn *conn);
+
 bool conn_is_tls(const struct conn *conn);
 const char *conn_tls_description(const struct conn *conn); /* "" without TLS */
 

@@ -1,5 +1,7 @@
 /* local_socket.h -- the local socket of the control interface (a Unix socket, a named pipe on Windows):
- * frames are lines, each with a length cap, in both directions. Everything runs on the given loop. */
+ * frames are lines, each with a length cap: a small one for what a client asks, since anybody on the socket can
+ * send it before it is read as anything, and a large one for what a gateway answers, since a list of all mailboxes
+ * is one line. Everything runs on the given loop. */
 #ifndef LG_NET_LOCAL_SOCKET_H
 #define LG_NET_LOCAL_SOCKET_H
 
@@ -8,8 +10,9 @@
 #include "net/loop.h"
 
 enum {
-	LOCAL_FRAME_MAX = 1024 * 1024,	     /* a longer line ends the connection */
-	LOCAL_BACKLOG_MAX = 4 * 1024 * 1024, /* unsent bytes of a reader that is too slow */
+	LOCAL_FRAME_MAX = 1024 * 1024,	      /* of a client: a longer line ends the connection */
+	LOCAL_ANSWER_MAX = 32 * 1024 * 1024,  /* of a server, the same */
+	LOCAL_BACKLOG_MAX = 64 * 1024 * 1024, /* unsent bytes of a reader that is too slow */
 };
 
 struct local_conn;

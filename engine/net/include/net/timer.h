@@ -14,8 +14,8 @@ struct timer *timer_new(
 /* Fires once after `delay_ms`, then every `repeat_ms` (0: not again). Starting again replaces. */
 void timer_start(struct timer *timer, uint64_t delay_ms, uint64_t repeat_ms);
 bool timer_is_running(const struct timer *timer);
-/* No call after this; sets NULL. A loop that stops ends its timers by itself: what is left to the owner
- * then is to forget the pointer. */
+/* No call after this; sets NULL. A loop that stops ends its timers by itself; the memory stays the owner's
+ * until this, which may come when the loop is gone, and from any thread then. */
 void timer_free(struct timer **timer);
 
 #endif

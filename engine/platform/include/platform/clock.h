@@ -5,7 +5,12 @@
 
 #include <stdint.h>
 
-int64_t clock_wall_us(void);	  /* microseconds since 1970-01-01 UTC; may jump */
-int64_t clock_monotonic_us(void); /* never goes back; for time limits and durations */
+int64_t clock_wall_us(void);		/* microseconds since 1970-01-01 UTC; may jump */
+int64_t clock_monotonic_us(void);	/* never goes back; for time limits and durations */
+int64_t clock_awake_or_asleep_us(void); /* as monotonic, and goes on while the computer sleeps */
+
+enum { CLOCK_TEXT_SIZE = 32 };
+/* "2026-11-24T04:08:06Z" (RFC 3339); of a time before 1970: 1970-01-01T00:00:00Z. Returns `text`. */
+const char *clock_text(int64_t wall_us, char text[CLOCK_TEXT_SIZE]);
 
 #endif

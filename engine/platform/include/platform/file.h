@@ -13,11 +13,15 @@ enum file_mode {
 	FILE_READ,
 	FILE_CREATE,  /* for writing; must not exist (ERROR_EXISTS); owner-only */
 	FILE_REPLACE, /* for writing; emptied when it exists; owner-only */
+	FILE_APPEND,  /* for writing behind what is there; owner-only */
 };
 
 struct file *file_open(const char *path, enum file_mode mode, struct error *error);
 void file_close(struct file **file); /* no sync; sets NULL; NULL is allowed */
 bool file_write(struct file *file, struct bytes bytes, struct error *error); /* all, at the end */
+/* Gives an empty file that size in real blocks, so that no write there meets a full disk: ERROR_FULL now
+ * instead. What it holds is not said. */
+bool file_allocate(struct file *file, uint64_t size, struct error *error);
 /* Appends up to `size` bytes from `offset` to *out; fewer only at the end of the file. */
 bool file_read_at(
 	struct file *file, uint64_t offset, size_t size, struct buf *out, struct error *error);
@@ -35,6 +39,7 @@ bool file_load(const char *path, struct buf *out, struct error *error);
 bool file_save(const char *path, struct bytes content, struct error *error);
 
 bool folder_create(const char *path, struct error *error); /* owner-only, with parents; may exist */
+bool folder_remove(const char *path, struct error *error); /* an empty one */
 bool folder_sync(const char *path, struct error *error);   /* creations, renames, removals */
 /* Calls `entry` for each name but "." and ".."; stops when it returns false. */
 typedef bool folder_entry(void *context, const char *name);

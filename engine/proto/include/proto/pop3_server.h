@@ -1,4 +1,4 @@
-/* pop3_server.h -- the server side of POP3 (RFC 1939, 2449, 2595) as a pure state machine.
+/* pop3_server.h -- the server side of POP3 (RFC 1939, 2449, 2595, 5034, 6856) as a pure state machine.
  *
  * The same manner as smtp_server.h: bytes in, events out, answers in, bytes out, pulled. After login
  * it works on a maildrop that the caller lends: an array of ids and sizes, in which DELE sets marks.
@@ -19,6 +19,9 @@ struct pop3_server_options {
 	const char *hostname; /* in the banner; borrowed for the machine's life */
 	bool tls;	      /* encrypted from the start */
 	uint32_t max_errors;  /* -ERR answers to nonsense before the end */
+	/* Shown by CAPA behind the login (RFC 2449 6.9), so that strangers do not learn it; borrowed; NULL:
+	 * the name alone is shown, to everybody. */
+	const char *version;
 };
 
 /* One message of the maildrop; number n is element n - 1. The unique-id is the id in hex. */
@@ -34,8 +37,8 @@ struct pop3_maildrop {
 };
 
 enum pop3_event_kind {
-	POP3_EVENT_STLS,	/* +OK is ready to be pulled: as SMTP_EVENT_STARTTLS */
-	POP3_EVENT_LOGIN,	/* log in or refuse; .user and .password valid until then */
+	POP3_EVENT_STLS,  /* +OK is ready to be pulled: as SMTP_EVENT_STARTTLS */
+	POP3_EVENT_LOGIN, /* PASS or AUTH: log in or refuse; .user and .password valid until then */
 	POP3_EVENT_RETRIEVE,	/* begin or refuse; .index, .whole, .lines */
 	POP3_EVENT_BODY_WANTED, /* lend the next piece, or end */
 	POP3_EVENT_UPDATE,	/* QUIT after login: delete what is marked, then accept or refuse */

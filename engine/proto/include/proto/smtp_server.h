@@ -15,8 +15,13 @@
  * a command that waits for its answer is looked at. Feed returns less than it was given, 0 too, while
  * an answer is due or replies have not been pulled; offer the rest again then.
  *
+ * Only CRLF ends a command and only CRLF.CRLF ends the content of DATA: a bare LF or CR never does, so
+ * nothing can be smuggled behind one. What was fed before the handshake is never run behind it.
+ *
  * Extensions: PIPELINING, SIZE (1870), 8BITMIME (6152), STARTTLS (3207), CHUNKING (3030, without
- * BINARYMIME), ENHANCEDSTATUSCODES (2034). */
+ * BINARYMIME), SMTPUTF8 (6531), LIMITS (9422: RCPTMAX), ENHANCEDSTATUSCODES (2034). The parameters of DSN
+ * (3461) are taken and given out, but DSN is not announced: who announces it must send delivery
+ * reports, and the gateway sends no mail. */
 #ifndef LG_PROTO_SMTP_SERVER_H
 #define LG_PROTO_SMTP_SERVER_H
 
@@ -29,8 +34,11 @@ struct smtp_server_options {
 	const char *hostname;	   /* in greeting and EHLO; copied */
 	uint64_t max_message_size; /* octets, announced by SIZE */
 	bool tls;		   /* the connection is encrypted from the start */
-	uint32_t max_recipients;   /* accepted in one transaction, 452 4.5.3 above */
+	uint32_t max_recipients;   /* accepted in one transaction, announced, 452 4.5.3 above */
 	uint32_t max_errors;	   /* 5xx answers; the next one is 421 4.7.0 and the end */
+	/* Commands without a message that was taken (END accepted), one more is 421 4.7.0 and the end;
+	 * 0: no limit. Chunks of content are no commands here: max_message_size bounds them. */
+	uint32_t max_commands;
 };
 
 enum smtp_event_kind {
@@ -38,8 +46,8 @@ enum smtp_event_kind {
 	SMTP_EVENT_STARTTLS, /* 220 is ready to be pulled: send it, do the handshake, drop all input read
 				 before it, then smtp_server_tls_started() */
 	SMTP_EVENT_PLAINTEXT, /* MAIL without TLS was refused with 451 4.7.0; .address is the sender */
-	SMTP_EVENT_MAIL,      /* accept or reply; .address, .size (0: not given) */
-	SMTP_EVENT_RCPT,      /* accept or reply; .address */
+	SMTP_EVENT_MAIL,      /* accept or reply; .address, .size (0: not given), .utf8, .dsn */
+	SMTP_EVENT_RCPT,      /* accept or reply; .address, .dsn */
 	SMTP_EVENT_DATA,      /* the content begins: accept (354 goes out for DATA) or reply */
 	SMTP_EVENT_BODY,      /* .text is content, dots removed; valid until the next feed */
 	SMTP_EVENT_END,	      /* the content is complete: accept (250) or reply, after it is safe */
@@ -47,12 +55,21 @@ enum smtp_event_kind {
 	SMTP_EVENT_CLOSE, /* close the connection when everything was pulled and sent */
 };
 
+/* What a sender wants of delivery reports, as written (RFC 3461 4), each of correct syntax and without
+ * blanks: fit to be passed on behind "RET=" and so on. Empty: not given. */
+struct smtp_dsn {
+	struct bytes ret, envid;    /* MAIL */
+	struct bytes notify, orcpt; /* RCPT; with SMTPUTF8 orcpt may hold UTF-8 (RFC 6533 3) */
+};
+
 struct smtp_event {
 	enum smtp_event_kind kind;
 	struct bytes text;
 	struct address address; /* views, valid until the next feed */
+	struct smtp_dsn dsn;	/* views, valid until the next feed */
 	uint64_t size;
 	bool extended; /* HELLO: it was EHLO */
+	bool utf8;     /* MAIL: SMTPUTF8 was given; only then addresses hold UTF-8, well-formed */
 };
 
 struct smtp_server *smtp_server_new(

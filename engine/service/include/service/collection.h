@@ -3,16 +3,16 @@
 #ifndef LG_SERVICE_COLLECTION_H
 #define LG_SERVICE_COLLECTION_H
 
-#include "crypto/mailbox_keys.h"
+#include "crypto/mailbox_keyring.h"
 #include "net/loop.h"
 #include "store/store.h"
 
 struct collection;
 
-/* Borrows the keys until collection_free(). */
+/* Borrows the keyring until collection_free(). */
 struct collection *collection_new(struct store *store, struct loop *loop, const struct id *mailbox,
-	const struct store_message *message, const struct mailbox_public_keys *public_keys,
-	const struct mailbox_secret_keys *secret_keys, struct error *error);
+	const struct store_message *message, const struct mailbox_keyring *keyring,
+	struct error *error);
 
 /* Fetches the next piece; not when it is finished. `done` runs on the loop, later: `why` is NULL and
  * collection_piece() holds what has verified; else what prevented it (ERROR_CORRUPT: it does not verify),

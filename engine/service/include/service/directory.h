@@ -29,13 +29,9 @@ void directory_set_status(
 /* *keys is only to be used when ACTIVE or SUSPENDED; may be NULL. */
 enum directory_state directory_find(
 	struct directory *directory, const struct id *mailbox, struct mailbox_public_keys *keys);
-/* The password wrap, for a login; false when the mailbox is unknown. A broken one has it, too: who knows the
+/* The password wrap and the keys that it opens, for a login; false when the mailbox is unknown. A broken one has it, too: who knows the
  * password is told that the mailbox cannot be opened now, not that the password is wrong. */
 bool directory_password_wrap(struct directory *directory, const struct id *mailbox,
-	uint8_t wrap[STORE_WRAP_MAX], size_t *wrap_size);
-
-/* A POP3 session has its mailbox to itself (RFC 1939 4). False: another session has it. */
-bool directory_lock_maildrop(struct directory *directory, const struct id *mailbox);
-void directory_unlock_maildrop(struct directory *directory, const struct id *mailbox);
+	uint8_t wrap[STORE_WRAP_MAX], size_t *wrap_size, struct mailbox_public_keys *keys);
 
 #endif

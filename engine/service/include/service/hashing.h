@@ -5,6 +5,7 @@
 #define LG_SERVICE_HASHING_H
 
 #include "crypto/key_wrap.h"
+#include "crypto/mailbox_keyring.h"
 #include "store/store.h"
 
 struct hashing;
@@ -18,11 +19,16 @@ struct hash_request {
 	size_t wrap_size; /* 0: no such mailbox; hashes all the same, so that the time tells nothing */
 	char *phrase;	  /* secret memory, freed by the caller after done */
 	size_t phrase_size;
-	char client[46]; /* the client's address */
+	char client[64]; /* whose turn it is: the client's network */
+	/* NULL: only the password is checked. Else the keyring is opened, too, with what the store has. */
+	struct store *store;
+	struct mailbox_public_keys
+		public_keys; /* for the keyring: of the same moment as the wrap */
 	void (*done)(struct hash_request *request);
 	void *context;
 	/* result */
 	struct mailbox_secret_keys *secret_keys; /* the caller's; NULL: refused */
+	struct mailbox_keyring *keyring;	 /* the caller's; NULL: refused, or not asked for */
 	struct error error;
 	struct list link;
 };

@@ -13,6 +13,7 @@ enum notice_topic {
 	NOTICE_PROBLEMS = 1 << 2,
 	NOTICE_SETTINGS = 1 << 3,
 	NOTICE_CERTIFICATES = 1 << 4,
+	NOTICES_ALL = (1 << 5) - 1,
 };
 
 struct notices;

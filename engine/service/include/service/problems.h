@@ -28,6 +28,10 @@ struct problems;
 struct problems *problems_new(struct notices *notices, struct error *error);
 void problems_free(struct problems **problems);
 
+/* `wake` is called from any thread when a problem begins or ends; it must only hand on. One watcher; NULL to
+ * clear: none is called after that. */
+void problems_watch(struct problems *problems, void (*wake)(void *context), void *context);
+
 /* `now_us`: clock_wall_us(). Logs when it is new. */
 void problems_raise(struct problems *problems, int64_t now_us, enum problem_severity severity,
 	const char *id, const char *text, const char *remedy);

@@ -24,7 +24,7 @@ struct selftest_report {
 
 struct selftest_options {
 	const struct mailboxes *mailboxes;
-	const struct reception *reception;
+	struct reception *reception;
 	struct loop *loop;	    /* a worker, for the client connections */
 	const char *authority_file; /* the only certificate the test trusts */
 	const char *hostname;

@@ -11,6 +11,8 @@
 #include "platform/thread.h"
 #include "service/directory.h"
 #include "service/hashing.h"
+#include "service/login_guard.h"
+#include "service/maildrops.h"
 #include "service/notices.h"
 #include "service/problems.h"
 #include "store/store.h"
@@ -21,12 +23,14 @@ struct service {
 	struct problems *problems;
 	struct notices *notices;
 	struct hashing *hashing;
+	struct maildrops *maildrops;
+	struct login_guard *login_guard;
 	struct mutex *mutex;
 	/* Held by control threads while they change what is stored and then what is in memory, so that two
 	 * changes leave both alike; never by a loop. */
 	struct mutex *changing;
-	struct tls_context *tls; /* under the mutex; what it replaces lives on with its sessions */
-	struct config config;	 /* under the mutex */
+	struct tls_context *tls;	 /* certificates.h fills it and exchanges what is in it */
+	struct config config;		 /* under the mutex */
 	char hostname[CONFIG_HOST_SIZE]; /* under the mutex; never empty */
 	atomic_size_t session_count; /* counted when accepted, given back by the session's end */
 	atomic_bool is_testing;	     /* a self-test runs: one at a time */
@@ -40,11 +44,10 @@ struct service_settings {
 	uint32_t max_errors;
 	uint64_t smtp_timeout_ms;
 	uint64_t pop3_timeout_ms;
+	uint64_t pop3_takeover_ms;
+	uint32_t login_failures;
 	uint64_t tls_timeout_ms;
 };
-
-/* For a new session. Stays valid for the gateway's life. */
-struct tls_context *service_tls(struct service *service);
 
 void service_settings(struct service *service, struct service_settings *settings);
 

@@ -1,4 +1,6 @@
 /* store.h -- everything that is kept: mailboxes, their sealed messages, settings, in mail terms.
+ * What belongs to one subject alone has a header beside this one: store_facts.h (facts and aliases),
+ * store_keys.h (wraps and generations), store_ledger.h, store_collected.h.
  *
  * One folder, one SQLite database in WAL mode and a folder of large bodies. One committer thread owns
  * every write: it gathers whatever waits into one transaction with one sync, and answers only after
@@ -21,10 +23,16 @@ struct store;
 struct store_options {
 	const char *folder; /* the data folder; exists, owner-only, locked by this process */
 	/* Told from a store thread when the store had to help itself: a failed sync, a reopened
-	 * database, bodies moved to bodies/lost. The gateway makes a problem of it. ERROR_NONE says
-	 * that a database which could not be opened for a while works again. */
+	 * database, bodies moved to bodies/lost, a disk that is full (ERROR_FULL: the reserve is reached,
+	 * or the ballast was given up). The gateway makes a problem of it. ERROR_NONE says that a
+	 * database which could not be opened for a while works again, or that there is room again. */
 	void (*on_trouble)(void *context, const struct error *trouble);
 	void *context;
+	/* The size of the file `ballast`, which is given up when a full disk stands in the way of what frees
+	 * space; 0: none. */
+	uint64_t ballast_bytes;
+	/* What the file system has free; NULL asks it. For tests. */
+	bool (*free_bytes)(void *context, uint64_t *bytes);
 	/* For the power-cut test alone, to show that it would notice: commits without syncing. No
 	 * setting reaches it. */
 	bool without_sync;
@@ -47,6 +55,23 @@ struct store *store_open(const struct store_options *options, struct error *erro
 /* Finishes what was submitted, checkpoints, stops the threads; sets NULL. */
 void store_close(struct store **store);
 
+/* ---- room ---- */
+
+enum { STORE_BALLAST_BYTES = 64 * 1024 * 1024 };
+
+/* Settings that act at once, from any thread. The store does not read them from its own table: until it is
+ * told, the reserve is 0, collected messages are deleted, and those kept from before stay. */
+struct store_limits {
+	uint64_t
+		reserve_bytes; /* free space and free pages of the database that mail leaves alone */
+	int64_t keep_collected_us; /* how long collected messages are kept; 0: they are deleted */
+};
+void store_set_limits(struct store *store, const struct store_limits *limits);
+
+/* Whether so many bytes can be received without touching the reserve. Cheap, from any thread: a figure
+ * that is a second or two old. A delivery beyond it is ERROR_FULL. */
+bool store_has_room(struct store *store, uint64_t bytes);
+
 /* ---- mailboxes ---- */
 
 enum store_mailbox_status { STORE_MAILBOX_ACTIVE, STORE_MAILBOX_SUSPENDED };
@@ -65,6 +90,7 @@ struct store_mailbox {
 	bool is_temporary; /* the self-test's: in no list; removed at the next start */
 	int64_t created_us;
 	/* keys: opaque to the store */
+	uint32_t generation; /* of the box key; store_keys.h */
 	uint8_t identity_key[32];
 	uint8_t box_key[32];
 	uint8_t key_signature[64];
@@ -74,7 +100,8 @@ struct store_mailbox {
 	size_t recovery_wrap_size; /* 0: none */
 };
 
-/* received = waiting + collected, at any time. */
+/* received = waiting + collected, at any time. A quarantined message counts as waiting, a collected one
+ * as collected whether it is kept or gone; received is the number of the ledger's last row. */
 struct store_mailbox_counts {
 	uint64_t waiting, waiting_bytes;
 	uint64_t received, received_bytes;
@@ -121,12 +148,15 @@ uint64_t store_body_size(const struct store_body *body);
 
 /* ---- delivery ---- */
 
-enum { STORE_TARGETS_MAX = 10 };
+enum { STORE_TARGETS_MAX = 10, STORE_RECEIPT_MAX = 128 };
 
 struct store_delivery_target {
 	struct id mailbox;
 	struct id message;
 	uint64_t size; /* octets that RETR will send: prologue, body, a final CRLF if missing */
+	/* Goes into the ledger's row; opaque. */
+	uint8_t receipt[STORE_RECEIPT_MAX];
+	size_t receipt_size;
 };
 
 struct store_delivery {
@@ -142,7 +172,9 @@ struct store_delivery {
 	struct store_request request;
 };
 
-/* A target that is not there is ERROR_NOT_FOUND, a suspended one ERROR_STATE: then none has it. */
+/* A target that is not there is ERROR_NOT_FOUND, a suspended one ERROR_STATE, one message more than there
+ * is room for ERROR_FULL: then none has it. Which key the body was sealed to is not looked at, so what was
+ * sealed just before a rekey is taken. */
 void store_delivery_submit(struct store *store, struct store_delivery *delivery);
 
 /* ---- reading ---- */
@@ -152,17 +184,30 @@ void store_delivery_submit(struct store *store, struct store_delivery *delivery)
  * random ids would slow receiving down as the store grows. */
 struct store_message {
 	struct id id;
+	struct id sealed_id; /* the one that the sealed bytes name: another only after a restore */
 	uint64_t number;
 	uint64_t size;
 	int64_t received_us;
 };
 
-/* LIST: the waiting messages of a mailbox in the order of their arrival, copied. BODY: a piece of the
- * sealed bytes of one of them. ERROR_NOT_FOUND: no such mailbox, or the message is gone.
- * ERROR_CORRUPT: the sealed bytes are missing or cut short on the disk. */
+enum { STORE_LINK_SIZE = 32 };
+
+/* Where a mailbox's ledger stands; store_ledger.h. */
+struct store_ledger_head {
+	uint64_t first;	 /* the number of its first row; above 1 when it began with a migration */
+	uint64_t number; /* of its last row; first - 1: it has none yet */
+	uint8_t link[STORE_LINK_SIZE];
+	uint64_t signed_number; /* of the last signature; 0: none */
+	int64_t signed_us;
+};
+
+/* LIST: the waiting messages of a mailbox in the order of their arrival, copied; quarantined ones are left
+ * out. BODY: a piece of the sealed bytes of one of them, or of one that is collected and kept. LEDGER_HEAD:
+ * what a QUIT signs. ERROR_NOT_FOUND: no such mailbox, or the message is gone. ERROR_CORRUPT: the sealed
+ * bytes are missing or cut short on the disk. */
 struct store_read {
-	enum { STORE_READ_LIST, STORE_READ_BODY } what;
-	struct id mailbox;	      /* LIST */
+	enum { STORE_READ_LIST, STORE_READ_BODY, STORE_READ_LEDGER_HEAD } what;
+	struct id mailbox;	      /* LIST, LEDGER_HEAD */
 	struct store_message message; /* BODY: from a LIST; number and id are looked at */
 	uint64_t offset;	      /* BODY: from where in the sealed bytes */
 	size_t at_most;		      /* BODY: this many bytes are appended to *sealed */
@@ -175,6 +220,7 @@ struct store_read {
 	size_t message_count;
 	struct buf sealed; /* BODY: init'ed by the caller with its maximum; cleared by the caller */
 	bool is_end;	   /* BODY: nothing follows */
+	struct store_ledger_head ledger;
 	struct store_request request;
 };
 
@@ -182,14 +228,19 @@ void store_read_submit(struct store *store, struct store_read *read);
 
 /* ---- deletion ---- */
 
-/* Deletes messages that were collected. What is already gone is passed over. Done after the sync. A long
- * removal goes in several transactions, so that deliveries do not wait for it; when it fails, a part may
- * have been deleted. */
+struct store_signature;
+
+/* Takes messages that were collected out of everybody's sight: deletes them, or keeps them for as long as the
+ * limits say. What is already gone is passed over. Done after the sync. A long removal goes in several
+ * transactions, so that deliveries do not wait for it; when it fails, a part may have gone. The
+ * signature, if there is one, is in the first of them. On a full disk the ballast makes room for it. */
 struct store_removal {
 	struct id mailbox;
 	const struct store_message *messages; /* from a LIST; the caller's, until done */
 	size_t message_count;
 	int64_t collected_us;
+	const struct store_signature
+		*signature; /* of the ledger; NULL: none; the caller's, until done */
 	void (*done)(struct store_removal *removal);
 	void *context;
 	bool ok;
@@ -199,6 +250,20 @@ struct store_removal {
 
 void store_removal_submit(struct store *store, struct store_removal *removal);
 
+/* A waiting message that does not verify is left out of the next LIST; it counts as waiting, and nothing of
+ * it is deleted. What is already gone is passed over. */
+struct store_quarantine {
+	struct id mailbox;
+	struct store_message message; /* from a LIST */
+	void (*done)(struct store_quarantine *quarantine);
+	void *context;
+	bool ok;
+	struct error error;
+	struct store_request request;
+};
+
+void store_quarantine_submit(struct store *store, struct store_quarantine *quarantine);
+
 /* ---- figures ---- */
 
 struct store_figures {
@@ -206,6 +271,8 @@ struct store_figures {
 	uint64_t
 		reusable_bytes; /* of them: free pages of the database, which new mail fills first */
 	uint64_t free_bytes;	/* of the file system */
+	uint64_t reserve_bytes; /* as set */
+	bool is_short;		/* the reserve is reached: deliveries are refused */
 	uint64_t commits;	/* transactions synced since the start */
 	uint64_t deliveries;	/* messages in them */
 };

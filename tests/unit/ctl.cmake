@@ -1,0 +1,20 @@
+# The parts of lettergatectl, which is a program: its sources are compiled into each test.
+function(ctl_test name)
+	unit_test(${name} gateway control)
+	foreach(source ${ARGN})
+		target_sources(test_${name} PRIVATE ${PROJECT_SOURCE_DIR}/engine/ctl/${source}.c)
+	endforeach()
+	target_sources(test_${name} PRIVATE test_platform_fixture.c)
+	target_include_directories(test_${name} PRIVATE ${PROJECT_SOURCE_DIR}/engine/ctl
+		${PROJECT_SOURCE_DIR}/engine/control)
+	target_link_libraries(test_${name} PRIVATE PkgConfig::JANSSON)
+endfunction()
+
+set(ctl_transfer_sources ctl_transfer ctl_receiver ctl_sender ctl_tree)
+ctl_test(ctl_arguments ctl_arguments ctl_value ${ctl_transfer_sources})
+target_sources(test_ctl_arguments PRIVATE test_method_rows.c)
+ctl_test(ctl_files ctl_receiver ctl_sender ctl_tree)
+ctl_test(ctl_transfer ${ctl_transfer_sources})
+target_sources(test_ctl_transfer PRIVATE test_method_rows.c)
+ctl_test(ctl_output ctl_help ctl_markdown ctl_check)
+target_compile_definitions(test_ctl_output PRIVATE DOCS_FOLDER="${PROJECT_SOURCE_DIR}/docs")
