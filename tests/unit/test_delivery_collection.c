@@ -210,9 +210,9 @@ static void fetch_on_loop(void *context)
 	fetching->keyring = mailbox_keyring_open(&fetching->mailbox->public_keys,
 		fetching->mailbox->secret_keys, NULL, 0, &fetching->error);
 	assert_non_null(fetching->keyring);
-	fetching->collection = collection_new(service->service.store, service->loop,
-		&fetching->mailbox->stored.id, fetching->message, fetching->keyring,
-		&fetching->error);
+	fetching->collection =
+		collection_new(service->service.store, service->loop, &fetching->mailbox->stored.id,
+			fetching->message, fetching->keyring, &fetching->error);
 	assert_non_null(fetching->collection);
 	collection_fetch(fetching->collection, on_piece, fetching);
 }
