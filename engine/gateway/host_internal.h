@@ -45,6 +45,11 @@ bool host_can_use_setting(const char *key);
 /* As many files as the sessions may need; too few are a problem. */
 void host_raise_file_limit(struct host *host, uint64_t sessions);
 
+/* The settings storage.*: the reserve, and how long collected mail is kept. */
+bool host_storage_use(struct host *host, const struct config *config, struct error *error);
+/* Octets to leave free on a disk of that size; `setting` 0 is automatic. */
+uint64_t host_storage_reserve(uint64_t setting, uint64_t total_bytes);
+
 /* The settings log.*: level, masking, and the file in the data folder. */
 bool host_log_use(struct host *host, const struct config *config, struct error *error);
 void host_log_stop(struct host *host);

@@ -145,5 +145,5 @@ bool host_settings_load(
 	memcpy(host->service.hostname, config->hostname, sizeof host->service.hostname);
 	if (!*host->service.hostname)
 		host_name(host->service.hostname);
-	return host_log_use(host, config, error);
+	return host_storage_use(host, config, error) && host_log_use(host, config, error);
 }

@@ -44,6 +44,13 @@ static bool use_sessions(
 	return true;
 }
 
+static bool use_storage(
+	struct host *host, const char *key, const struct config *changed, struct error *error)
+{
+	(void)key;
+	return host_storage_use(host, changed, error);
+}
+
 static bool use_log(
 	struct host *host, const char *key, const struct config *changed, struct error *error)
 {
@@ -74,7 +81,7 @@ static const struct row {
 	{ "limits.", read_when_needed },
 	{ "smtp.", read_when_needed },
 	{ "timeouts.", read_when_needed },
-	{ "storage.", read_when_needed },
+	{ "storage.", use_storage },
 	{ "alerts.", read_when_needed },
 	{ "log.", use_log },
 };

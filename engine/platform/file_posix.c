@@ -370,6 +370,16 @@ bool folder_each(const char *path, folder_entry *entry, void *context, struct er
 	return true;
 }
 
+bool folder_total_bytes(const char *path, uint64_t *total_bytes, struct error *error)
+{
+	struct statvfs facts;
+
+	if (statvfs(path, &facts) != 0)
+		return error_set_os(error, errno, "asking for the size of the disk of %s", path);
+	*total_bytes = (uint64_t)facts.f_blocks * facts.f_frsize;
+	return true;
+}
+
 bool folder_free_bytes(const char *path, uint64_t *free_bytes, struct error *error)
 {
 	struct statvfs facts;

@@ -2,6 +2,7 @@
  * view and in the sealer's one chunk, nowhere else. */
 #include "service/delivery.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -206,6 +207,22 @@ static void on_stored(struct store_delivery *stored)
 	loop_post(delivery->loop, &delivery->task);
 }
 
+/* What the ledger keeps of each copy: the id that the receipt is bound to, and the receipt. */
+static void add_receipts(struct delivery *delivery)
+{
+	for (size_t i = 0; i < delivery->stored.target_count; i++) {
+		struct store_delivery_target *target = &delivery->stored.targets[i];
+
+		memcpy(target->receipt, target->message.bytes, sizeof target->message.bytes);
+		if (!sealer_receipt(
+			    delivery->sealer, i, target->receipt + sizeof target->message.bytes))
+			assert(!"a finished sealer has a receipt for each target");
+		target->receipt_size = sizeof target->message.bytes + SEAL_RECEIPT_SIZE;
+	}
+}
+
+_Static_assert(sizeof(struct id) + SEAL_RECEIPT_SIZE <= STORE_RECEIPT_MAX, "a receipt fits");
+
 bool delivery_finish(struct delivery *delivery,
 	void (*done)(void *context, const struct error *why), void *context, struct error *error)
 {
@@ -214,6 +231,7 @@ bool delivery_finish(struct delivery *delivery,
 	if (!sealer_finish(delivery->sealer, &delivery->sealed, error) ||
 		!move_sealed(delivery, error))
 		return false;
+	add_receipts(delivery);
 	/* The key is not needed while the store works. */
 	sealer_free(&delivery->sealer);
 	for (size_t i = 0; i < delivery->stored.target_count; i++)

@@ -582,11 +582,15 @@ static void test_append(void **state)
 
 static void test_free_bytes(void **state)
 {
-	uint64_t free_bytes = 0;
+	uint64_t free_bytes = 0, total_bytes = 0;
 	struct error error;
 
 	assert_true(folder_free_bytes(*state, &free_bytes, &error));
 	assert_true(free_bytes > 4096);
+	assert_true(folder_total_bytes(*state, &total_bytes, &error));
+	assert_true(total_bytes >= free_bytes);
+	assert_false(folder_total_bytes("/nowhere/at/all", &total_bytes, &error));
+	assert_int_equal(error.kind, ERROR_NOT_FOUND);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, scratch_set_up, unwatch)

@@ -30,10 +30,23 @@ static void test_every_setting(void **state)
 	assert_false(host_can_use_setting(""));
 }
 
+static void test_automatic_reserve(void **state)
+{
+	const uint64_t mib = 1024 * 1024;
+
+	(void)state;
+	assert_int_equal(host_storage_reserve(0, 0), 256 * mib);
+	assert_int_equal(host_storage_reserve(0, 5120 * mib), 256 * mib);
+	assert_int_equal(host_storage_reserve(0, 20480 * mib), 1024 * mib);
+	assert_int_equal(host_storage_reserve(0, 1048576 * mib), 2048 * mib);
+	assert_int_equal(host_storage_reserve(1, 1048576 * mib), 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_every_setting),
+		cmocka_unit_test(test_automatic_reserve),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

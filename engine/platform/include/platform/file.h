@@ -44,6 +44,8 @@ bool folder_sync(const char *path, struct error *error);   /* creations, renames
 /* Calls `entry` for each name but "." and ".."; stops when it returns false. */
 typedef bool folder_entry(void *context, const char *name);
 bool folder_each(const char *path, folder_entry *entry, void *context, struct error *error);
+/* Of the file system: what this user may still fill, and its whole size. */
 bool folder_free_bytes(const char *path, uint64_t *free_bytes, struct error *error);
+bool folder_total_bytes(const char *path, uint64_t *total_bytes, struct error *error);
 
 #endif
