@@ -216,7 +216,7 @@ static void add_receipts(struct delivery *delivery)
 		memcpy(target->receipt, target->message.bytes, sizeof target->message.bytes);
 		if (!sealer_receipt(
 			    delivery->sealer, i, target->receipt + sizeof target->message.bytes))
-			assert(!"a finished sealer has a receipt for each target");
+			assert(false && "a finished sealer has a receipt for each target");
 		target->receipt_size = sizeof target->message.bytes + SEAL_RECEIPT_SIZE;
 	}
 }
