@@ -169,6 +169,14 @@ static size_t local_begin(const char *out, size_t end)
 	return equals < end && out[equals] == '=' && equals + 1 < end ? equals + 1 : begin;
 }
 
+/* A domain, one of U-labels (RFC 6531) as it is or as log_quote() writes it, or an address literal (RFC 5321 4.1.3). */
+static bool is_domain(const char *text)
+{
+	if (text[0] == '\\')
+		return text[1] == 'x' && is_hex(text[2]) && text[2] >= '8';
+	return is_word(text[0]) || text[0] == '[' || (unsigned char)text[0] >= 0x80;
+}
+
 /* At an "@": takes back what was written of the local part. */
 static void mask_person(struct masking *masking)
 {
@@ -176,8 +184,7 @@ static void mask_person(struct masking *masking)
 	size_t begin = local_begin(masking->out, masking->used);
 	bool has_letter = begin < masking->used && is_word(masking->out[begin]);
 
-	/* What is behind it is a domain or an address literal (RFC 5321 4.1.3). */
-	if (begin == masking->used || (!is_word(masking->at[1]) && masking->at[1] != '['))
+	if (begin == masking->used || !is_domain(masking->at + 1))
 		return;
 	masking->used = begin + has_letter;
 	put(masking, dots, sizeof dots - 1);

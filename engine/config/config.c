@@ -67,7 +67,8 @@ static const struct config_row rows[] = {
 		     "together") },
 		FIELD(limits_bytes_in_flight), NULL },
 	{ { "limits.commands", CONFIG_COUNT, "1000", NULL, 10, 1000000, false,
-		  N_("Commands in one connection before it is closed") },
+		  N_("Commands in one SMTP connection without a message that was taken, before it "
+		     "is closed") },
 		FIELD(limits_commands), NULL },
 	{ { "limits.recipients", CONFIG_COUNT, "10", NULL, 1, 10, false,
 		  N_("Mailboxes that one message may be delivered to at once") },

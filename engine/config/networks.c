@@ -34,7 +34,7 @@ static bool next_word(struct bytes *rest, struct bytes *word)
 
 static bool is_masked(const struct network *network)
 {
-	for (size_t bit = network->bits; bit < 8U * network->size; bit++) {
+	for (size_t bit = network->bits; bit < (size_t)8 * network->size; bit++) {
 		if (network->address[bit / 8] & (0x80 >> bit % 8))
 			return false;
 	}

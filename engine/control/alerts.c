@@ -58,7 +58,7 @@ static char *describe(const char *event, const char *hostname, const struct prob
 
 	if (row && json_object_set_new(row, "event", json_string(event)) == 0 &&
 		json_object_set_new(row, "gateway", json_string(hostname)) == 0)
-		text = json_dumps(row, JSON_COMPACT);
+		text = json_memory_dump(row, JSON_COMPACT);
 	json_decref(row);
 	return text;
 }

@@ -45,7 +45,13 @@ static json_t *run(struct control_engine *engine, struct control_request *reques
 	} else if (!method_check_params(method, request->rpc.params, &error)) {
 		*problem = json_rpc_problem(JSON_RPC_INVALID_PARAMS, &error);
 	} else {
+		json_memory_begin();
 		result = method->run(engine, request->rpc.params, &error);
+		if (result && json_memory_has_run_out()) {
+			json_decref(result);
+			result = NULL;
+			error_set_memory(&error);
+		}
 		if (!result)
 			*problem = json_rpc_problem(JSON_RPC_FAILED, &error);
 	}
@@ -90,7 +96,7 @@ static void request_free(struct control_request *request)
 
 static void answer_text(control_answer *answer, void *context, json_t *result, json_t *problem)
 {
-	char *text = json_dumps(result ? result : problem, JSON_COMPACT | JSON_ENCODE_ANY);
+	char *text = json_memory_dump(result ? result : problem, JSON_COMPACT | JSON_ENCODE_ANY);
 
 	if (!text)
 		answer(context, NULL, JSON_RPC_NO_MEMORY);

@@ -40,7 +40,7 @@ static void answer_problem(
 	control_answer *answer, void *context, enum json_rpc_code code, const struct error *error)
 {
 	json_t *problem = json_rpc_problem(code, error);
-	char *json = json_dumps(problem, JSON_COMPACT);
+	char *json = json_memory_dump(problem, JSON_COMPACT);
 
 	answer(context, NULL, json ? json : JSON_RPC_NO_MEMORY);
 	json_memory_free_text(json);
@@ -90,10 +90,12 @@ static void answer(struct call *call, json_t *response)
 {
 	json_t *result = json_object_get(response, "result");
 	json_t *problem = json_object_get(response, "error");
-	char *text = json_dumps(result ? result : problem, JSON_COMPACT | JSON_ENCODE_ANY);
+	char *text = json_memory_dump(result ? result : problem, JSON_COMPACT | JSON_ENCODE_ANY);
 
-	if (!text)
+	if (!result && !problem)
 		fail_call(call, ERROR_IO, "the gateway's answer is empty");
+	else if (!text)
+		fail_call(call, ERROR_MEMORY, "out of memory");
 	else if (result)
 		call->answer(call->context, text, NULL);
 	else
@@ -104,20 +106,22 @@ static void answer(struct call *call, json_t *response)
 static void on_frame(void *context, struct bytes line)
 {
 	struct control_client *client = context;
-	json_error_t where;
-	json_t *message = json_loadb((const char *)line.data, line.size, 0, &where);
+	json_t *message = json_memory_load(line, 0, NULL);
 	json_t *id = json_object_get(message, "id");
 	struct call *call;
 	char *text;
 
-	if (json_is_integer(id)) {
+	/* Whose answer it was is not known: all who wait are told. */
+	if (!message) {
+		local_conn_close(client->conn);
+	} else if (json_is_integer(id)) {
 		call = take_call(client, json_integer_value(id));
 		if (call) {
 			answer(call, message);
 			call_free(call);
 		}
 	} else if (json_object_get(message, "method")) {
-		text = json_dumps(message, JSON_COMPACT);
+		text = json_memory_dump(message, JSON_COMPACT);
 		if (text)
 			notify(client, text);
 		json_memory_free_text(text);
@@ -186,11 +190,11 @@ static void send_call(struct loop_task *task)
 	struct call *call = list_entry(task, struct call, task);
 	struct control_client *client = call->client;
 	bool is_sent = false;
-	char *text;
+	char *text = NULL;
 
 	call->id = ++client->next_id;
-	json_object_set_new(call->request, "id", json_integer(call->id));
-	text = json_dumps(call->request, JSON_COMPACT);
+	if (json_object_set_new(call->request, "id", json_integer(call->id)) == 0)
+		text = json_memory_dump(call->request, JSON_COMPACT);
 	if (!client->conn)
 		fail_call(call, ERROR_CANCELLED, "the gateway has ended");
 	else if (!text)

@@ -148,9 +148,12 @@ static bool submit(struct session *session, struct json_rpc_request *rpc, struct
 static void refuse(struct session *session, struct json_rpc_request *rpc, enum json_rpc_code code,
 	const struct error *error)
 {
-	/* What is no request has no id and is answered all the same; a notification is not. */
+	/* What is no request has no id and is answered all the same; a notification is not. For want of memory
+	 * nobody knows which it is. */
 	if (rpc->id || code != JSON_RPC_FAILED)
 		send_response(session, rpc->id, NULL, json_rpc_problem(code, error));
+	else if (error->kind == ERROR_MEMORY)
+		local_conn_close(session->conn);
 	json_rpc_clear(rpc);
 }
 
@@ -245,7 +248,7 @@ static char *changed_text(uint32_t topics)
 	}
 	notification = json_pack("{s:s, s:s, s:{s:o}}", "jsonrpc", "2.0", "method", "changed",
 		"params", "topics", names);
-	text = notification ? json_dumps(notification, JSON_COMPACT) : NULL;
+	text = notification ? json_memory_dump(notification, JSON_COMPACT) : NULL;
 	json_decref(notification);
 	return text;
 }

@@ -1,10 +1,8 @@
 /* json_memory.c -- malloc with the size in front, so that free can wipe. */
 #include "control/json_memory.h"
 
-#include <jansson.h>
 #include <stdalign.h>
 #include <stdatomic.h>
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdlib.h>
 
@@ -15,10 +13,13 @@ struct block {
 	unsigned char data[];
 };
 
+static _Thread_local bool has_run_out;
+
 static void *wiped_malloc(size_t size)
 {
 	struct block *block = malloc(sizeof *block + size);
 
+	has_run_out |= !block;
 	if (!block)
 		return NULL;
 	block->size = size;
@@ -51,6 +52,51 @@ void json_memory_start(void)
 		is_started = true;
 	}
 	atomic_flag_clear(&is_starting);
+}
+
+void json_memory_begin(void)
+{
+	has_run_out = false;
+}
+
+bool json_memory_has_run_out(void)
+{
+	return has_run_out;
+}
+
+json_t *json_memory_load(struct bytes text, size_t flags, struct error *error)
+{
+	bool before = has_run_out;
+	json_error_t where;
+	json_t *value;
+
+	has_run_out = false;
+	value = json_loadb((const char *)text.data, text.size, flags, &where);
+	if (has_run_out) {
+		json_decref(value);
+		error_set_memory(error);
+		return NULL;
+	}
+	has_run_out = before;
+	if (!value)
+		error_set(error, ERROR_INVALID, "not JSON (line %d, column %d)", where.line,
+			where.column);
+	return value;
+}
+
+char *json_memory_dump(const json_t *value, size_t flags)
+{
+	bool before = has_run_out;
+	char *text;
+
+	has_run_out = false;
+	text = json_dumps(value, flags);
+	if (has_run_out) {
+		json_memory_free_text(text);
+		return NULL;
+	}
+	has_run_out = before;
+	return text;
 }
 
 void json_memory_free_text(char *text)

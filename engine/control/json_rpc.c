@@ -4,18 +4,18 @@
 #include <string.h>
 
 #include "base/utf8.h"
+#include "control/json_memory.h"
 
-/* The reader's own text could quote the line, and with it a password. */
 static json_t *load(struct bytes text, enum json_rpc_code *code, struct error *error)
 {
-	json_error_t where;
-	json_t *value =
-		json_loadb((const char *)text.data, text.size, JSON_REJECT_DUPLICATES, &where);
+	struct error why;
+	json_t *value = json_memory_load(text, JSON_REJECT_DUPLICATES, &why);
 
 	if (value)
 		return value;
-	*code = JSON_RPC_PARSE_ERROR;
-	error_set(error, ERROR_INVALID, "not JSON (line %d, column %d)", where.line, where.column);
+	*code = why.kind == ERROR_MEMORY ? JSON_RPC_FAILED : JSON_RPC_PARSE_ERROR;
+	if (error)
+		*error = why;
 	return NULL;
 }
 
@@ -95,7 +95,7 @@ char *json_rpc_response(json_t *id, json_t *result, json_t *problem)
 {
 	json_t *response = json_pack("{s:s, s:O?, s:o}", "jsonrpc", "2.0", "id", id,
 		problem ? "error" : "result", problem ? problem : result);
-	char *text = response ? json_dumps(response, JSON_COMPACT) : NULL;
+	char *text = response ? json_memory_dump(response, JSON_COMPACT) : NULL;
 
 	json_decref(response);
 	return text;

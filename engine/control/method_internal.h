@@ -45,6 +45,12 @@ method_run method_status, method_methods;
 method_run method_settings_list, method_settings_get, method_settings_set;
 method_run method_mailbox_create, method_mailbox_list, method_mailbox_show, method_mailbox_suspend,
 	method_mailbox_resume, method_mailbox_delete;
+method_run method_mailbox_password, method_mailbox_recovery, method_mailbox_rekey;
+method_run method_mailbox_export, method_mailbox_restore;
+method_run method_backup_create, method_backup_verify, method_backup_restore, method_backup_confirm;
+method_run method_storage_move, method_storage_recover;
+method_run method_ledger_verify, method_ledger_export, method_ledger_report;
+method_run method_mailbox_edit, method_mailbox_allow, method_mailbox_refuse;
 method_run method_certificate_show, method_certificate_generate, method_certificate_import,
 	method_certificate_remove;
 method_run method_selftest;
@@ -53,6 +59,10 @@ method_run method_transfer_read, method_transfer_write, method_transfer_cancel;
 
 /* A problem as status lists it. */
 json_t *method_problem_row(const struct problem *problem);
+
+/* What mailbox.show adds to a row of mailbox.list: aliases, locks and so on; new. */
+json_t *method_mailbox_told(
+	struct control_engine *engine, const struct id *mailbox, struct error *error);
 
 /* The rows of mailbox.list, for status. */
 json_t *method_mailbox_rows(struct control_engine *engine, struct error *error);

@@ -76,21 +76,35 @@ json_t *method_mailbox_show(struct control_engine *engine, json_t *params, struc
 {
 	struct store_mailbox_counts counts;
 	struct store_mailbox mailbox;
+	json_t *row, *told;
 	struct id id;
 
 	if (!method_mailbox(params, &id, error) ||
 		!store_mailbox_get(engine->service->store, &id, &mailbox, &counts, error))
 		return NULL;
-	return method_result(mailbox_row(engine, &mailbox, &counts), error);
+	told = method_mailbox_told(engine, &id, error);
+	if (!told)
+		return NULL;
+	row = mailbox_row(engine, &mailbox, &counts);
+	if (row && json_object_update(row, told) != 0) {
+		json_decref(row);
+		row = NULL;
+	}
+	json_decref(told);
+	return method_result(row, error);
 }
 
 json_t *method_mailbox_create(struct control_engine *engine, json_t *params, struct error *error)
 {
 	const char *password = method_text(params, "password");
+	const char *recovery = method_text(params, "recovery");
+	struct service_settings settings;
 	struct mailbox_creation creation = {
 		.name = method_text(params, "name"),
 		.description = method_text(params, "description"),
 		.password = bytes_of(password),
+		.hostname = settings.hostname,
+		.without_recovery = recovery && strcmp(recovery, "off") == 0,
 	};
 	char id[MAILBOX_ID_TEXT_SIZE], address[MAILBOX_ID_TEXT_SIZE + CONFIG_HOST_SIZE];
 	json_t *result;
@@ -99,13 +113,14 @@ json_t *method_mailbox_create(struct control_engine *engine, json_t *params, str
 		error_set(error, ERROR_INVALID, "the password is empty");
 		return NULL;
 	}
+	service_settings(engine->service, &settings);
 	if (!mailboxes_create(&engine->mailboxes, &creation, error))
 		return NULL;
 	mailbox_id_text(&creation.id, id);
 	address_of(engine, &creation.id, address, sizeof address);
-	result = json_pack("{s:s, s:s, s:s, s:s}", "id", id, "address", address, "password",
+	result = json_pack("{s:s, s:s, s:s, s:s?}", "id", id, "address", address, "password",
 		password ? password : creation.generated_password, "recovery_code",
-		creation.recovery_code);
+		*creation.recovery_code ? creation.recovery_code : NULL);
 	memory_wipe(creation.generated_password, sizeof creation.generated_password);
 	memory_wipe(creation.recovery_code, sizeof creation.recovery_code);
 	return method_result(result, error);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "platform/clock.h"
+#include "service/lock_problems.h"
 
 static json_t *listener_rows(struct reception *reception)
 {
@@ -24,6 +25,26 @@ static json_t *listener_rows(struct reception *reception)
 	return rows;
 }
 
+static json_t *action(const char *label, const char *method, const struct lock_problem *lock)
+{
+	char id[MAILBOX_ID_TEXT_SIZE];
+
+	mailbox_id_text(&lock->mailbox, id);
+	return json_pack("{s:s+, s:s, s:{s:s, s:s}}", "label", label, lock->value, "method", method,
+		"params", "id", id, lock->subject == LOCK_BY_TENANT ? "tenant" : "network",
+		lock->value);
+}
+
+/* What a person may answer. */
+static json_t *lock_actions(const struct lock_problem *lock)
+{
+	json_t *actions = json_array();
+
+	method_append(&actions, action("Allow ", "mailbox.allow", lock));
+	method_append(&actions, action("Refuse ", "mailbox.refuse", lock));
+	return actions;
+}
+
 json_t *method_problem_row(const struct problem *problem)
 {
 	static const char *const severities[] = {
@@ -31,9 +52,17 @@ json_t *method_problem_row(const struct problem *problem)
 		[PROBLEM_ERROR] = "critical",
 	};
 
-	return json_pack("{s:s, s:s, s:s, s:s, s:o}", "id", problem->id, "severity",
+	struct lock_problem lock;
+	json_t *row = json_pack("{s:s, s:s, s:s, s:s, s:o}", "id", problem->id, "severity",
 		severities[problem->severity], "text", problem->text, "remedy", problem->remedy,
 		"since", method_time(problem->since_us));
+
+	if (row && lock_problem_parse(problem->id, &lock) &&
+		json_object_set_new(row, "actions", lock_actions(&lock)) != 0) {
+		json_decref(row);
+		row = NULL;
+	}
+	return row;
 }
 
 static json_t *problem_rows(struct problems *problems, bool *has_error)

@@ -10,6 +10,12 @@ static uint64_t number_of(json_t *params)
 	return number;
 }
 
+/* Ends a transfer of which the caller does not get the step that it asked for. */
+static void give_up(struct control_engine *engine, json_t *params)
+{
+	transfers_cancel(engine->transfers, engine->caller, number_of(params), NULL);
+}
+
 /* Adds what finish gave, which it takes. */
 static json_t *with_result(json_t *answer, json_t *result, struct error *error)
 {
@@ -29,6 +35,8 @@ json_t *method_transfer_read(struct control_engine *engine, json_t *params, stru
 	if (transfers_read(
 		    engine->transfers, engine->caller, number_of(params), &piece, &result, error))
 		answer = with_result(transfer_piece_pack(&piece), result, error);
+	if (!answer && error->kind == ERROR_MEMORY)
+		give_up(engine, params);
 	transfer_piece_clear(&piece);
 	return answer;
 }
@@ -41,13 +49,15 @@ json_t *method_transfer_write(struct control_engine *engine, json_t *params, str
 	transfer_piece_init(&piece);
 	/* An error has ended the transfer, also one that its sink never saw. */
 	if (!transfer_piece_unpack(params, &piece, error))
-		transfers_cancel(engine->transfers, engine->caller, number_of(params), NULL);
+		give_up(engine, params);
 	else if (transfers_write(engine->transfers, engine->caller, number_of(params), &piece,
 			 &result, error))
 		answer = with_result(
 			json_pack("{s:{s:I, s:I}}", "progress", "done", (json_int_t)piece.done,
 				"total", (json_int_t)piece.total),
 			result, error);
+	if (!answer && error->kind == ERROR_MEMORY)
+		give_up(engine, params);
 	transfer_piece_clear(&piece);
 	return answer;
 }

@@ -160,12 +160,18 @@ static json_t *begin(struct control_engine *engine, const struct transfer *begun
 	return method_result(answer, error);
 }
 
+static const char *const forms[] = {
+	[TRANSFER_FOLDER] = "folder",
+	[TRANSFER_FILE] = "file",
+	[TRANSFER_WORK] = "work",
+};
+
 json_t *transfer_begin_read(struct control_engine *engine, const struct transfer_source *source,
 	void *context, struct error *error)
 {
 	struct transfer begun = { .owner = engine->caller, .source = source, .context = context };
 
-	return begin(engine, &begun, source->is_file ? "file" : "folder", error);
+	return begin(engine, &begun, forms[source->form], error);
 }
 
 json_t *transfer_begin_write(struct control_engine *engine, const struct transfer_sink *sink,

@@ -15,8 +15,9 @@ enum { TRANSFER_SILENCE_S = 60 };
 /* All run on control threads, may block, and never two at a time for one transfer. `free` comes last and once,
  * whatever happened: before `finish` the transfer was cut short, and nothing of it may stay. */
 struct transfer_source {
-	/* One file, which the front end names; else entries below a folder. */
-	bool is_file;
+	/* Entries below a folder; one file, which the front end names; or nothing but progress, of work that the front
+	 * end can give up by ending the transfer. */
+	enum transfer_form { TRANSFER_FOLDER, TRANSFER_FILE, TRANSFER_WORK } form;
 	/* Fills the next piece, which is empty: data (none is allowed) and what goes with it. */
 	bool (*read)(void *context, struct transfer_piece *piece, struct error *error);
 	/* After the piece that is_end: what goes to the caller with it as "result", a new value; NULL: failed. May be
@@ -33,7 +34,7 @@ struct transfer_sink {
 };
 
 /* For a handler: begins a transfer for the caller of this method. Takes `context`, to which `free` is applied when
- * it fails. Returns {"transfer": N, "direction": "read"|"write", "form": "file"|"folder"}, or NULL. The source or
+ * it fails. Returns {"transfer": N, "direction": "read"|"write", "form": "file"|"folder"|"work"}, or NULL. The source or
  * sink is borrowed for good: a constant. */
 json_t *transfer_begin_read(struct control_engine *engine, const struct transfer_source *source,
 	void *context, struct error *error);

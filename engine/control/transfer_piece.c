@@ -59,7 +59,23 @@ bool transfer_entry_is_valid(const char *entry)
 	return true;
 }
 
+bool transfer_entry_is_folder(const char *entry)
+{
+	size_t size = strlen(entry);
+	char name[TRANSFER_ENTRY_SIZE];
+
+	return size && entry[size - 1] == '/' &&
+	       bytes_copy_text(bytes_make(entry, size - 1), name, sizeof name) &&
+	       transfer_entry_is_valid(name);
+}
+
 /* ---- order ---- */
+
+static bool is_name(const struct transfer_piece *piece)
+{
+	return transfer_entry_is_valid(piece->entry) ||
+	       (transfer_entry_is_folder(piece->entry) && !piece->data.size && piece->is_entry_end);
+}
 
 static bool out_of_order(const char *why, struct error *error)
 {
@@ -71,7 +87,7 @@ bool transfer_order_step(
 {
 	if (order->is_over)
 		return out_of_order("a piece behind the last one", error);
-	if (*piece->entry && !transfer_entry_is_valid(piece->entry))
+	if (*piece->entry && !is_name(piece))
 		return out_of_order("a name that is not allowed", error);
 	if (!*piece->entry && (piece->data.size || piece->is_entry_end || !piece->is_end))
 		return out_of_order("a piece without a name", error);
@@ -133,7 +149,8 @@ bool transfer_piece_unpack(json_t *value, struct transfer_piece *piece, struct e
 		!is_flag_or_missing(end))
 		return error_set(error, ERROR_INVALID, "not a piece of a transfer");
 	if (!bytes_copy_text(text_of(entry), piece->entry, sizeof piece->entry) ||
-		(*piece->entry && !transfer_entry_is_valid(piece->entry)))
+		(*piece->entry && !transfer_entry_is_valid(piece->entry) &&
+			!transfer_entry_is_folder(piece->entry)))
 		return error_set(error, ERROR_INVALID, "the name of an entry is not allowed");
 	piece->is_entry_end = json_is_true(entry_end);
 	piece->is_end = json_is_true(end);

@@ -117,6 +117,10 @@ static bool set_read_value(struct ctl_arguments *arguments,
 	const struct method_parameter *parameter, json_t *value, const struct error *error,
 	int *status)
 {
+	/* Standard input has ended: what can do without the secret does. */
+	if (!value && error->kind == ERROR_NOT_FOUND && parameter->form == PARAMETER_SECRET &&
+		!parameter->is_required)
+		return true;
 	if (!value && error->kind == ERROR_NOT_FOUND && parameter->form != PARAMETER_FILE)
 		return usage_error(status, error->text, "");
 	if (!value)
@@ -218,7 +222,9 @@ static bool ask_secrets(struct ctl_arguments *arguments, int *status)
 		const struct method_parameter *parameter = &arguments->method->parameters[i];
 		json_t *value;
 
-		if (!method_parameter_is_secret(parameter))
+		if (!method_parameter_is_secret(parameter) ||
+			(parameter->unless &&
+				json_object_get(arguments->params, parameter->unless)))
 			continue;
 		if (!take_value(arguments, parameter, parameter->command_name, status))
 			return false;

@@ -70,6 +70,14 @@ static bool open_entry(struct ctl_receiver *receiver, const char *entry, struct 
 	return receiver->file != NULL;
 }
 
+/* An empty folder; its name ends in "/". */
+static bool make_folder(const char *part, const char *entry, struct error *error)
+{
+	char path[PATH_SIZE];
+
+	return path_join(part, entry, path, error) && folder_create(path, error);
+}
+
 bool ctl_receiver_take(
 	struct ctl_receiver *receiver, const struct transfer_piece *piece, struct error *error)
 {
@@ -82,6 +90,8 @@ bool ctl_receiver_take(
 	/* One file has one entry, however it is called. */
 	if (!receiver->file && receiver->is_file)
 		return error_set(error, ERROR_INVALID, "more than one file came");
+	if (transfer_entry_is_folder(piece->entry))
+		return make_folder(receiver->part, piece->entry, error);
 	if (!receiver->file && !open_entry(receiver, piece->entry, error))
 		return false;
 	ok = !piece->data.size || file_write(receiver->file, buf_view(&piece->data), error);

@@ -15,6 +15,7 @@ enum { PROGRESS_EVERY_US = 200 * 1000, MIB = 1024 * 1024 };
 struct transferring {
 	struct gateway *gateway;
 	json_int_t number;
+	bool is_work; /* nothing comes but progress */
 	bool is_shown;
 	int64_t shown_us;
 	uint64_t octets;
@@ -31,8 +32,7 @@ bool ctl_transfer_check(const struct ctl_arguments *arguments, struct error *err
 
 static bool read_problem(const char *json, struct error *error)
 {
-	json_error_t where;
-	json_t *problem = json ? json_loads(json, 0, &where) : NULL;
+	json_t *problem = json ? json_memory_load(bytes_of(json), 0, NULL) : NULL;
 	const char *message = json_string_value(json_object_get(problem, "message"));
 
 	error_set(error, ERROR_STATE, "%s", message ? message : "the gateway gave no answer");
@@ -44,18 +44,17 @@ static bool read_problem(const char *json, struct error *error)
 static json_t *step(
 	struct transferring *transferring, const char *method, json_t *params, struct error *error)
 {
-	json_error_t where;
 	json_t *result = NULL;
-	char *text, *json = NULL;
+	char *text = NULL, *json = NULL;
 
-	json_object_set_new(params, "transfer", json_integer(transferring->number));
-	text = params ? json_dumps(params, JSON_COMPACT) : NULL;
+	if (json_object_set_new(params, "transfer", json_integer(transferring->number)) == 0)
+		text = json_memory_dump(params, JSON_COMPACT);
 	if (!text)
 		error_set_memory(error);
 	else if (!gateway_call_wait(transferring->gateway, method, text, &json))
 		read_problem(json, error);
-	else if (!(result = json_loads(json, 0, &where)))
-		error_set(error, ERROR_IO, "the gateway's answer is no JSON");
+	else if (!(result = json_memory_load(bytes_of(json), 0, error)))
+		error_prefix(error, "the gateway's answer");
 	if (json)
 		memory_wipe(json, strlen(json));
 	free(json);
@@ -84,7 +83,10 @@ static void show_progress(struct transferring *transferring, uint64_t done, uint
 		return;
 	transferring->shown_us = now_us;
 	transferring->is_shown = true;
-	if (total)
+	if (total && transferring->is_work)
+		fprintf(stderr, "\r%3u %% ",
+			(unsigned)(done >= total ? 100 : (double)done * 100 / (double)total));
+	else if (total)
 		fprintf(stderr, "\r%3u %%, %llu MiB ",
 			(unsigned)(done >= total ? 100 : (double)done * 100 / (double)total),
 			(unsigned long long)transferring->octets / MIB);
@@ -145,6 +147,32 @@ static json_t *receive_target(
 		return result;
 	json_decref(result);
 	return NULL;
+}
+
+/* Work that the gateway does by itself, step by step. */
+static json_t *await_work(struct transferring *transferring, struct error *error)
+{
+	struct transfer_piece piece;
+	json_t *result = NULL, *answer;
+	bool ok = true;
+
+	transfer_piece_init(&piece);
+	transferring->is_work = true;
+	while (ok && !piece.is_end) {
+		answer = check_stop(error)
+				 ? step(transferring, "transfer.read", json_object(), error)
+				 : NULL;
+		ok = answer && transfer_piece_unpack(answer, &piece, error);
+		if (ok && *piece.entry)
+			ok = error_set(
+				error, ERROR_INVALID, "the gateway sent what was not asked for");
+		show_progress(transferring, piece.done, piece.total);
+		if (ok && piece.is_end)
+			result = result_of(answer);
+		json_decref(answer);
+	}
+	transfer_piece_clear(&piece);
+	return result;
 }
 
 static bool send_piece(struct transferring *transferring, struct ctl_sender *sender,
@@ -212,6 +240,8 @@ bool ctl_transfer(struct gateway *gateway, const struct ctl_arguments *arguments
 	if (is_text(*answer, "direction", "read") && arguments->target)
 		result = receive_target(
 			&transferring, arguments->target, is_text(*answer, "form", "file"), error);
+	else if (is_text(*answer, "form", "work"))
+		result = await_work(&transferring, error);
 	else if (is_text(*answer, "direction", "write") && arguments->source)
 		result = send_source(&transferring, arguments->source, error);
 	else

@@ -12,8 +12,7 @@
 /* What was refused, in words; the code behind it is for programs. */
 static int print_refusal(const char *json)
 {
-	json_error_t where;
-	json_t *problem = json ? json_loads(json, 0, &where) : NULL;
+	json_t *problem = json ? json_memory_load(bytes_of(json), 0, NULL) : NULL;
 	const char *message = json_string_value(json_object_get(problem, "message"));
 
 	fprintf(stderr, "lettergatectl: %s\n", message ? message : "the gateway gave no answer");
@@ -44,15 +43,14 @@ static int show_result(const struct ctl_arguments *arguments, json_t *result)
 static bool complete(struct gateway **gateway, const struct ctl_arguments *arguments,
 	json_t **result, struct error *error)
 {
-	if (json_is_true(json_object_get(*result, "restarting")))
-		return ctl_restart_wait(gateway, arguments, error);
-	return ctl_transfer(*gateway, arguments, result, error);
+	return ctl_transfer(*gateway, arguments, result, error) &&
+	       (!json_is_true(json_object_get(*result, "restarting")) ||
+		       ctl_restart_wait(gateway, arguments, error));
 }
 
 static int finish(struct gateway **gateway, const struct ctl_arguments *arguments, const char *json)
 {
-	json_error_t where;
-	json_t *result = json_loads(json, JSON_DECODE_ANY, &where);
+	json_t *result = json_memory_load(bytes_of(json), JSON_DECODE_ANY, NULL);
 	struct error error;
 	int status = EXIT_REFUSED;
 
@@ -95,7 +93,7 @@ static int call(const struct ctl_arguments *arguments)
 
 	if (!gateway)
 		return not_attached(arguments, &failure);
-	params = json_dumps(arguments->params, JSON_COMPACT);
+	params = json_memory_dump(arguments->params, JSON_COMPACT);
 	if (params && gateway_call_wait(gateway, arguments->method->name, params, &json))
 		status = finish(&gateway, arguments, json);
 	else

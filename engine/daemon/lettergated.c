@@ -128,6 +128,7 @@ int main(int count, char **values)
 		fprintf(stderr, "lettergated: %s\n", error.text);
 		return EXIT_REFUSED;
 	}
+	process_share_heaps();
 	log_stream_start();
 	log_set_sink(log_stream_write, NULL);
 	arguments.options.on_restart = want_restart;

@@ -12,9 +12,10 @@
 #include "platform/file.h"
 #include "platform/paths.h"
 #include "platform/process.h"
+#include "service/quarantine.h"
+#include "service/restored.h"
 
 enum {
-	SECRET_SLAB_BYTES = 1024 * 1024,
 	/* Sessions are told to end; what is stuck after that is cut. */
 	SESSION_GRACE_MS = 3000,
 	/* Descriptors beyond those of sessions: listeners, database, bodies, loops. */
@@ -34,6 +35,20 @@ static void on_store_trouble(void *context, const struct error *trouble)
 			"disk.");
 }
 
+static void on_store_damage(void *context, const struct error *why)
+{
+	struct host *host = context;
+
+	service_set_doubt(&host->service, SERVICE_DEGRADED, true);
+	problems_raise(host->service.problems, clock_wall_us(), PROBLEM_ERROR, "database",
+		why->text,
+		"Mail can be collected and exported; it is not received, and senders try again. "
+		"Look "
+		"at the disk. Then restore the last good backup: lettergatectl backup restore "
+		"PATH. "
+		"Without one, save what can be read: lettergatectl mailbox export.");
+}
+
 static bool prepare_folder(struct host *host, const struct gateway_options *options,
 	enum gateway_failure *failure, struct error *error)
 {
@@ -48,7 +63,8 @@ static bool prepare_folder(struct host *host, const struct gateway_options *opti
 	} else if (!path_default_data(path, error)) {
 		return false;
 	}
-	if (!folder_create(path, error) || !path_canonical(path, engine->data_folder, error) ||
+	if (!folder_create(path, error) || !folder_check_own(path, error) ||
+		!path_canonical(path, engine->data_folder, error) ||
 		!path_join(engine->data_folder, "tls", engine->tls_folder, error) ||
 		!path_join(engine->data_folder, "lock", path, error))
 		return false;
@@ -60,25 +76,40 @@ static bool prepare_folder(struct host *host, const struct gateway_options *opti
 	return is_locked;
 }
 
-static void check_memory(struct host *host)
+/* What is to be done to the store's files while nobody has them open. */
+static bool prepare_storage(struct host *host, struct error *error)
 {
-	if (!secret_is_locked())
-		problems_raise(host->service.problems, clock_wall_us(), PROBLEM_WARNING,
-			"memory-lock",
-			"The memory that holds keys could not be locked: it may be written to the "
-			"swap "
-			"space.",
-			"Raise the limit of locked memory (ulimit -l) to at least 2 MiB, or "
-			"encrypt the "
-			"swap space.");
+	struct control_engine *engine = &host->engine;
+	char path[PATH_SIZE];
+
+	if (!host_move(engine->data_folder, engine->storage_folder, &host->move_trouble, error))
+		return false;
+	if (strcmp(engine->storage_folder, engine->data_folder) != 0) {
+		if (!path_join(engine->storage_folder, "lock", path, error))
+			return false;
+		host->storage_lock = instance_lock_take(path, error);
+		if (!host->storage_lock)
+			return false;
+	}
+	return host_restore(engine->storage_folder, engine->data_folder, error);
+}
+
+static void tell_move_trouble(struct host *host)
+{
+	if (host->move_trouble.kind != ERROR_NONE)
+		problems_raise(host->service.problems, clock_wall_us(), PROBLEM_ERROR,
+			"storage-move", host->move_trouble.text,
+			"The mail is where it was, and nothing is lost. Look at both disks; then "
+			"begin again: lettergatectl storage move PATH.");
 }
 
 static bool open_store(struct host *host, struct error *error)
 {
 	struct service *service = &host->service;
 	struct store_options options = {
-		.folder = host->engine.data_folder,
+		.folder = host->engine.storage_folder,
 		.on_trouble = on_store_trouble,
+		.on_damage = on_store_damage,
 		.context = host,
 		.ballast_bytes = STORE_BALLAST_BYTES,
 	};
@@ -91,15 +122,21 @@ static bool open_store(struct host *host, struct error *error)
 	service->maildrops = service->directory ? maildrops_new(error) : NULL;
 	service->login_guard =
 		service->maildrops ? login_guard_new(service->problems, error) : NULL;
-	if (!service->login_guard)
+	service->sessions = service->login_guard ? sessions_new(error) : NULL;
+	if (!service->sessions)
 		return false;
-	check_memory(host);
+	tell_move_trouble(host);
 	service->store = store_open(&options, error);
 	if (!service->store)
 		return false;
-	host->engine.mailboxes = (struct mailboxes){ service->store, service->directory,
-		service->notices, service->changing };
-	return mailboxes_load(&host->engine.mailboxes, error);
+	host->engine.mailboxes = (struct mailboxes){
+		.store = service->store,
+		.directory = service->directory,
+		.notices = service->notices,
+		.changing = service->changing,
+	};
+	return mailboxes_load(&host->engine.mailboxes, error) &&
+	       quarantine_load(service->store, service->problems, clock_wall_us(), error);
 }
 
 static bool start_loops(struct host *host, struct error *error)
@@ -140,7 +177,7 @@ static bool start_watching(struct host *host, struct error *error)
 	if (!host->monitor || !monitor_start(host->monitor, error))
 		return false;
 	host->alerts = alerts_start(&host->service, error);
-	return host->alerts != NULL;
+	return host->alerts && ledger_reporter_start(host->engine.reporter, error);
 }
 
 static bool start_services(
@@ -151,9 +188,14 @@ static bool start_services(
 	host->service.hashing = hashing_start(error);
 	if (!host->service.hashing || !start_loops(host, error))
 		return false;
+	host->engine.mailboxes.hashing = host->service.hashing;
+	host->service.tenant_notes = tenant_notes_start(&host->engine.mailboxes, error);
+	if (!host->service.tenant_notes)
+		return false;
 	host_raise_file_limit(host, host->service.config.limits_sessions);
 	host->engine.reception = reception_open(&host->service, &host->service.config, error);
-	if (!host->engine.reception)
+	host->engine.reporter = ledger_reporter_new(&host->service, host->engine.worker, error);
+	if (!host->engine.reception || !host->engine.reporter)
 		return false;
 	host->engine.service = &host->service;
 	host->engine.restart = options->on_restart;
@@ -170,6 +212,14 @@ static bool start_services(
 	       control_serve(host->control, socket_path, error);
 }
 
+static bool start_secrets(struct error *error)
+{
+	if (!secret_start(SECRET_SLAB_BYTES, error))
+		return false;
+	secret_set_max(SECRET_MAX_BYTES);
+	return true;
+}
+
 struct host *host_open(
 	const struct gateway_options *options, enum gateway_failure *failure, struct error *error)
 {
@@ -181,9 +231,10 @@ struct host *host_open(
 		return NULL;
 	}
 	if (process_harden(false, error) && prepare_folder(host, options, failure, error) &&
-		secret_start(SECRET_SLAB_BYTES, error) && open_store(host, error) &&
-		host_settings_load(host, options, error) && host_certificates_load(host, error) &&
-		start_services(host, options, error)) {
+		prepare_storage(host, error) && start_secrets(error) && open_store(host, error) &&
+		host_settings_load(host, options, error) &&
+		restored_load(&host->service, host->engine.storage_folder, error) &&
+		host_certificates_load(host, error) && start_services(host, options, error)) {
 		log_event(LOG_INFO, "gateway.started", "version=%s data=\"%s\" workers=%zu",
 			LETTERGATE_VERSION, host->engine.data_folder, host->loop_count);
 		return host;
@@ -221,20 +272,26 @@ void host_close(struct host **host)
 		return;
 	service = &closed->service;
 	is_started = closed->control != NULL;
+	atomic_store(&service->is_ending, true);
 	alerts_stop(&closed->alerts);
 	monitor_free(&closed->monitor);
+	if (closed->engine.reporter)
+		ledger_reporter_stop(closed->engine.reporter);
 	/* The listeners' list is shown by methods: they end before it goes. */
 	control_stop(&closed->control);
+	ledger_reporter_free(&closed->engine.reporter);
 	reception_close(&closed->engine.reception);
 	stop_loops(closed);
 	hashing_stop(&service->hashing);
 	if (service->mutex)
 		host_certificates_stop(closed);
+	tenant_notes_stop(&service->tenant_notes);
 	store_close(&service->store);
 	if (is_started)
 		log_event(LOG_INFO, "gateway.ended", "data=\"%s\"", closed->engine.data_folder);
 	/* It may still raise a problem. */
 	host_log_stop(closed);
+	sessions_free(&service->sessions);
 	login_guard_free(&service->login_guard);
 	maildrops_free(&service->maildrops);
 	directory_free(&service->directory);
@@ -243,6 +300,7 @@ void host_close(struct host **host)
 	certificates_close(&closed->engine.certificates);
 	mutex_free(&service->mutex);
 	mutex_free(&service->changing);
+	instance_lock_release(&closed->storage_lock);
 	instance_lock_release(&closed->lock);
 	free(closed);
 	*host = NULL;

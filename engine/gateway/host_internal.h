@@ -16,7 +16,9 @@ struct host {
 	struct control_engine engine;
 	struct service service;
 	struct instance_lock *lock;
+	struct instance_lock *storage_lock; /* of a store that is not in the data folder */
 	struct loop *loops[WORKERS_MAX];
+	struct error move_trouble; /* host_move() */
 	size_t loop_count;
 	struct control *control;
 	struct monitor *monitor;
@@ -49,6 +51,16 @@ void host_raise_file_limit(struct host *host, uint64_t sessions);
 bool host_storage_use(struct host *host, const struct config *config, struct error *error);
 /* Octets to leave free on a disk of that size; `setting` 0 is automatic. */
 uint64_t host_storage_reserve(uint64_t setting, uint64_t total_bytes);
+
+/* Before the store opens, with the data folder locked: puts a backup that was made ready in its place, or ends what
+ * an earlier start began. It may be called again after a failure, or a crash, at any point. */
+bool host_restore(const char *storage_folder, const char *data_folder, struct error *error);
+
+/* Before that: finds the folder of the store, and ends a move that was asked for (service/storage_move.h). What stands in
+ * the way of the move is told in *trouble, which is empty otherwise; the store is then where it was. May be called again
+ * after a crash at any point. False: there is no store to begin with. */
+bool host_move(const char *data_folder, char storage_folder[PATH_SIZE], struct error *trouble,
+	struct error *error);
 
 /* The settings log.*: level, masking, and the file in the data folder. */
 bool host_log_use(struct host *host, const struct config *config, struct error *error);

@@ -26,7 +26,7 @@ bool host_storage_use(struct host *host, const struct config *config, struct err
 	uint64_t total_bytes = 0;
 
 	if (!config->storage_reserve &&
-		!folder_total_bytes(host->engine.data_folder, &total_bytes, error))
+		!folder_total_bytes(host->engine.storage_folder, &total_bytes, error))
 		return false;
 	limits.reserve_bytes = host_storage_reserve(config->storage_reserve, total_bytes);
 	store_set_limits(host->service.store, &limits);

@@ -253,6 +253,57 @@ bool address_is_null(const struct address *address)
 	return address->whole.size == 0;
 }
 
+/* ---- quotes ---- */
+
+/* The octet at the front of what was quoted, behind its backslash. */
+static uint8_t next_quoted(struct bytes *quoted)
+{
+	uint8_t c;
+
+	take(quoted, '\\');
+	c = quoted->data[0];
+	*quoted = bytes_skip(*quoted, 1);
+	return c;
+}
+
+static bool needs_quotes(struct bytes quoted)
+{
+	if (!quoted.size)
+		return true;
+	while (quoted.size) {
+		uint8_t c = next_quoted(&quoted);
+
+		if (!is_atext(c) && c != '.' && !is_high(c, HIGH_ACCEPTED))
+			return true;
+	}
+	return false;
+}
+
+bool address_simplify(struct bytes text, char *simple, size_t capacity)
+{
+	struct bytes rest = text, quoted;
+	bool is_quoted;
+
+	if (!text.size || text.data[0] != '"' || !take_quoted(&rest, HIGH_ACCEPTED))
+		return bytes_copy_text(text, simple, capacity);
+	if (text.size >= capacity)
+		return false;
+	quoted = bytes_make(text.data + 1, text.size - rest.size - 2);
+	is_quoted = needs_quotes(quoted);
+	if (is_quoted)
+		*simple++ = '"';
+	while (quoted.size) {
+		uint8_t c = next_quoted(&quoted);
+
+		if (c == '"' || c == '\\')
+			*simple++ = '\\';
+		*simple++ = (char)c;
+	}
+	if (is_quoted)
+		*simple++ = '"';
+	return bytes_copy_text(rest, simple, rest.size + 1);
+}
+
 bool address_is_domain(struct bytes text)
 {
 	return take_domain(&text, HIGH_ACCEPTED) && !text.size;

@@ -154,6 +154,13 @@ static X509 *new_certificate(EVP_PKEY *key, int64_t now_s, int64_t end_s)
 	return NULL;
 }
 
+/* OpenSSL says that it has signed also when it had no memory for an ECDSA signature, and leaves it empty; such a
+ * certificate, once on the disk, would be read by nobody. */
+static bool sign(X509 *certificate, EVP_PKEY *key)
+{
+	return X509_sign(certificate, key, EVP_sha256()) > 0 && X509_verify(certificate, key) == 1;
+}
+
 /* ---- the authority ---- */
 
 static const char *first_host(const struct certificate_names *names)
@@ -198,7 +205,7 @@ X509 *certificate_make_authority(
 		!add_basic_constraints(certificate, true) ||
 		!add_key_usage(certificate, KEY_CERT_SIGN, CRL_SIGN) ||
 		!add_server_usage(certificate) || !add_subject_key_id(certificate) ||
-		!add_constraints(certificate, list) || !X509_sign(certificate, key, EVP_sha256())) {
+		!add_constraints(certificate, list) || !sign(certificate, key)) {
 		tls_error_set(error, ERROR_MEMORY, "making the authority's certificate");
 		X509_free(certificate);
 		certificate = NULL;
@@ -233,7 +240,7 @@ static bool fill_server(X509 *certificate, EVP_PKEY *key, const struct certifica
 	       add_extension(certificate, NID_subject_alt_name, list, false) &&
 	       add_subject_key_id(certificate) &&
 	       add_authority_key_id(certificate, authority->certificate) &&
-	       X509_sign(certificate, authority->key, EVP_sha256()) > 0;
+	       sign(certificate, authority->key);
 }
 
 static bool refuse_names(X509 *authority, const GENERAL_NAMES *wanted, struct error *error)

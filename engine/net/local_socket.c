@@ -13,7 +13,10 @@ struct local_server {
 	uv_pipe_t pipe;
 	const struct local_handler *handler;
 	void *context;
-	bool is_closing;
+	bool is_closing, is_closed;
+	uv_pipe_t refused; /* the connection that is just being refused, */
+	bool is_refusing;
+	bool is_another_waiting; /* and whether one more came meanwhile */
 };
 
 struct local_conn {
@@ -201,13 +204,20 @@ bool local_conn_send(struct local_conn *conn, struct bytes line)
 
 /* ---- server ---- */
 
+static void free_when_closed(struct local_server *server)
+{
+	if (!server->is_closed || server->is_refusing)
+		return;
+	loop_remove_member(server->loop, &server->member);
+	free(server);
+}
+
 static void on_server_closed(uv_handle_t *handle)
 {
 	struct local_server *server = handle->data;
-	struct loop *loop = server->loop;
 
-	loop_remove_member(loop, &server->member);
-	free(server);
+	server->is_closed = true;
+	free_when_closed(server);
 }
 
 static void server_stopping(struct loop_member *member)
@@ -225,6 +235,33 @@ static void free_unused(uv_handle_t *handle)
 	free(handle->data);
 }
 
+static void on_connection(uv_stream_t *stream, int status);
+
+static void on_refused(uv_handle_t *handle)
+{
+	struct local_server *server = handle->data;
+	bool is_another_waiting = server->is_another_waiting;
+
+	server->is_refusing = server->is_another_waiting = false;
+	if (is_another_waiting && !server->is_closing)
+		on_connection((uv_stream_t *)&server->pipe, 0);
+	free_when_closed(server);
+}
+
+/* Without memory for a connection. One that is not taken would be the last that libuv tells of. */
+static void refuse(struct local_server *server)
+{
+	if (server->is_refusing) {
+		server->is_another_waiting = true;
+		return;
+	}
+	server->is_refusing = true;
+	uv_pipe_init(loop_uv(server->loop), &server->refused, 0);
+	server->refused.data = server;
+	(void)uv_accept((uv_stream_t *)&server->pipe, (uv_stream_t *)&server->refused);
+	uv_close((uv_handle_t *)&server->refused, on_refused);
+}
+
 static void on_connection(uv_stream_t *stream, int status)
 {
 	struct local_server *server = stream->data;
@@ -233,8 +270,10 @@ static void on_connection(uv_stream_t *stream, int status)
 	if (status < 0)
 		return;
 	conn = conn_new(server->loop, server->handler, LOCAL_FRAME_MAX);
-	if (!conn)
+	if (!conn) {
+		refuse(server);
 		return;
+	}
 	if (uv_accept(stream, (uv_stream_t *)&conn->pipe) != 0) {
 		uv_close((uv_handle_t *)&conn->pipe, free_unused);
 		return;

@@ -188,6 +188,16 @@ bool file_size(struct file *file, uint64_t *size, struct error *error)
 	return true;
 }
 
+bool file_modified_us(struct file *file, int64_t *modified_us, struct error *error)
+{
+	struct stat facts;
+
+	if (fstat(file->descriptor, &facts) != 0)
+		return error_set_os(error, errno, "asking for the time of %s", file->path);
+	*modified_us = (int64_t)facts.st_mtim.tv_sec * 1000000 + facts.st_mtim.tv_nsec / 1000;
+	return true;
+}
+
 bool file_sync(struct file *file, struct error *error)
 {
 	/* fdatasync writes the size too when it changed (fdatasync(2)). */
@@ -320,6 +330,26 @@ bool folder_create(const char *path, struct error *error)
 		if (!make_folder(partial, error))
 			return false;
 	}
+	return true;
+}
+
+bool folder_check_own(const char *path, struct error *error)
+{
+	struct stat facts;
+
+	if (stat(path, &facts) != 0)
+		return error_set_os(error, errno, "checking the folder %s", path);
+	if (facts.st_uid != geteuid())
+		return error_set(error, ERROR_DENIED,
+			"the folder %s belongs to another user (%lu): run the gateway as that "
+			"user, "
+			"or name another folder",
+			path, (unsigned long)facts.st_uid);
+	if (facts.st_mode & (S_IWGRP | S_IWOTH))
+		return error_set(error, ERROR_DENIED,
+			"other users may write to the folder %s: take that right from them (chmod "
+			"go-w), or name another folder",
+			path);
 	return true;
 }
 

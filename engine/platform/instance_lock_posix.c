@@ -53,12 +53,10 @@ struct instance_lock *instance_lock_take(const char *path, struct error *error)
 		return NULL;
 	}
 	length = snprintf(text, sizeof text, "%ld\n", (long)getpid());
-	/* Only the error text of another process depends on this. */
-	if (ftruncate(lock->descriptor, 0) != 0 ||
-		pwrite(lock->descriptor, text, (size_t)length, 0) != length) {
-		error_set_os(error, errno, "writing %s", path);
-		instance_lock_release(&lock);
-	}
+	/* Only the error text of another process depends on this, and a full disk must not stand in the way of a start. */
+	if (ftruncate(lock->descriptor, 0) == 0 &&
+		pwrite(lock->descriptor, text, (size_t)length, 0) != length)
+		(void)!ftruncate(lock->descriptor, 0);
 	return lock;
 }
 

@@ -14,7 +14,7 @@
 #include "platform/thread.h"
 
 static const char file_name[] = "lettergate.log";
-static const int64_t retry_default_us = 60 * 1000000;
+static const int64_t retry_default_us = INT64_C(60) * 1000000;
 
 struct log_file {
 	char folder[PATH_SIZE];

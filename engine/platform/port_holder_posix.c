@@ -4,12 +4,14 @@
 
 #include <ctype.h>
 #include <dirent.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/bytes.h"
 #include "socket_internal.h"
 
 static const char listening[] = "0A"; /* TCP_LISTEN of the kernel */
@@ -24,31 +26,49 @@ static bool is_zero(const uint8_t *bytes, size_t size)
 }
 
 /* An address as the table has it: 32-bit words in hex, each in the byte order of this computer. */
-static bool parse_address(const char *text, uint8_t *address, size_t size)
+static bool parse_address(struct bytes text, uint8_t *address, size_t size)
 {
 	for (size_t i = 0; i < size / 4; i++) {
-		unsigned word;
+		uint8_t digits[4];
+		uint32_t word;
 
-		if (sscanf(text + i * 8, "%8x", &word) != 1)
+		if (!hex_decode(bytes_head(bytes_skip(text, i * 8), 8), digits, sizeof digits))
 			return false;
-		memcpy(address + i * 4, &word, 4);
+		word = (uint32_t)digits[0] << 24 | (uint32_t)digits[1] << 16 |
+		       (uint32_t)digits[2] << 8 | digits[3];
+		memcpy(address + i * 4, &word, sizeof word);
 	}
 	return true;
 }
 
 /* "sl local_address rem_address st tx:rx tr:when retrnsmt uid timeout inode ..." */
+enum { WORD_LOCAL = 1, WORD_STATE = 3, WORD_INODE = 9, WORDS };
+
+static bool split_row(struct bytes line, struct bytes words[WORDS])
+{
+	for (size_t i = 0; i < WORDS; i++) {
+		line = bytes_trim(line);
+		if (!bytes_split(&line, ' ', &words[i]))
+			return false;
+	}
+	return true;
+}
+
 static bool parse_row(
 	const char *line, const uint8_t *wanted, size_t size, uint16_t port, unsigned long *inode)
 {
-	char address[33], state[3];
-	uint8_t bytes[16];
-	unsigned bound;
+	uint8_t bytes[16], bound[2];
+	struct bytes words[WORDS], address;
+	uint64_t number;
 
-	if (sscanf(line, "%*s %32[0-9A-F]:%x %*s %2s %*s %*s %*s %*s %*s %lu", address, &bound,
-		    state, inode) != 4)
+	if (!split_row(bytes_of(line), words) || !bytes_equal_text(words[WORD_STATE], listening) ||
+		!bytes_parse_number(words[WORD_INODE], ULONG_MAX, &number) ||
+		!bytes_split(&words[WORD_LOCAL], ':', &address) || address.size != size * 2 ||
+		!parse_address(address, bytes, size) ||
+		!hex_decode(words[WORD_LOCAL], bound, sizeof bound))
 		return false;
-	return strcmp(state, listening) == 0 && bound == port && strlen(address) == size * 2 &&
-	       parse_address(address, bytes, size) &&
+	*inode = (unsigned long)number;
+	return (bound[0] << 8 | bound[1]) == port &&
 	       (is_zero(bytes, size) || is_zero(wanted, size) || memcmp(bytes, wanted, size) == 0);
 }
 

@@ -30,6 +30,8 @@ struct smtp_server *smtp_server_new(const struct smtp_server_options *options)
 	snprintf(server->hostname, sizeof server->hostname, "%s", options->hostname);
 	server->max_message_size = options->max_message_size;
 	server->max_recipients = options->max_recipients;
+	server->announced_recipients = options->announced_recipients ? options->announced_recipients
+								     : options->max_recipients;
 	server->max_errors = options->max_errors;
 	server->max_commands = options->max_commands;
 	server->tls = options->tls;
@@ -83,8 +85,12 @@ bool smtp_server_needs_answer(const struct smtp_server *server)
 
 bool smtp_server_is_in_transaction(const struct smtp_server *server)
 {
-	return server->transaction.recipients || server->phase == SMTP_PHASE_CONTENT ||
-	       server->phase == SMTP_PHASE_CHUNK;
+	return server->transaction.recipients || smtp_server_is_in_content(server);
+}
+
+bool smtp_server_is_in_content(const struct smtp_server *server)
+{
+	return server->phase == SMTP_PHASE_CONTENT || server->phase == SMTP_PHASE_CHUNK;
 }
 
 void smtp_server_void_transaction(struct smtp_server *server)

@@ -27,13 +27,13 @@ struct command {
 };
 
 /* RCPTMAX counts RCPT commands, our maximum those that were accepted, so a client that keeps to the one
- * never meets the other. */
+ * never meets the other. A driver may take more than it promises. */
 static void describe_limits(const struct smtp_server *server, char *text, size_t capacity)
 {
 	text[0] = '\0';
-	if (server->max_recipients >= 1 && server->max_recipients <= RCPTMAX_MAXIMUM)
+	if (server->announced_recipients >= 1 && server->announced_recipients <= RCPTMAX_MAXIMUM)
 		snprintf(text, capacity, "250-LIMITS RCPTMAX=%" PRIu32 "\r\n",
-			server->max_recipients);
+			server->announced_recipients);
 }
 
 static void say_extensions(struct smtp_server *server)

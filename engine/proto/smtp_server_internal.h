@@ -49,6 +49,7 @@ struct smtp_server {
 	char hostname[SMTP_HOSTNAME_SIZE];
 	uint64_t max_message_size;
 	uint32_t max_recipients;
+	uint32_t announced_recipients;
 	uint32_t max_errors;
 	uint32_t max_commands;
 	bool tls;

@@ -16,6 +16,11 @@ enum {
 	/* The head, or what one write and the end can make of what the sealer held back. */
 	SEALED_MAX = SEAL_HEAD_MAX + 2 * (SEAL_CHUNK_SIZE + SEAL_CHUNK_OVERHEAD),
 	PROLOGUES_MAX = STORE_TARGETS_MAX * SEAL_PROLOGUE_MAX,
+	/* X-Envelope-To of one target. All other fields have less than 2 KiB: four names and addresses of at most
+	 * 255 octets each, and words. */
+	ENVELOPE_TO_MAX = SEAL_PROLOGUE_MAX - 4096,
+	ENVELOPE_RECIPIENT_EXTRA = 6, /* "<", ">,", a fold of three octets */
+	ENVELOPE_RECIPIENTS_MAX = ENVELOPE_TO_MAX / ENVELOPE_RECIPIENT_EXTRA,
 };
 
 struct delivery {
@@ -33,17 +38,103 @@ struct delivery {
 	void *context;
 };
 
+/* ---- targets ---- */
+
+/* The target of that mailbox; targets->count when it is none. */
+static size_t find_target(const struct delivery_targets *targets, const struct id *mailbox)
+{
+	size_t i = 0;
+
+	while (i < targets->count && !id_is_equal(&targets->mailbox[i], mailbox))
+		i++;
+	return i;
+}
+
+bool delivery_targets_have(const struct delivery_targets *targets, const struct id *mailbox)
+{
+	return find_target(targets, mailbox) < targets->count;
+}
+
 bool delivery_targets_add(struct delivery_targets *targets, const struct id *mailbox)
 {
-	for (size_t i = 0; i < targets->count; i++) {
-		if (id_is_equal(&targets->mailbox[i], mailbox))
-			return true;
-	}
-	if (targets->count == STORE_TARGETS_MAX)
+	size_t target = find_target(targets, mailbox);
+
+	if (target == STORE_TARGETS_MAX)
 		return false;
-	targets->mailbox[targets->count++] = *mailbox;
+	if (target == targets->count)
+		targets->mailbox[targets->count++] = *mailbox;
 	return true;
 }
+
+/* A recipient in the buffer: the target, the size, the address. Takes the first off. */
+static bool next_recipient(struct bytes *rest, size_t *target, struct bytes *recipient)
+{
+	if (!rest->size)
+		return false;
+	*target = rest->data[0];
+	*recipient = bytes_head(bytes_skip(*rest, 2), rest->data[1]);
+	*rest = bytes_skip(*rest, 2 + recipient->size);
+	return true;
+}
+
+/* Those of one target; returns how many. */
+static size_t recipients_of(const struct delivery_targets *targets, size_t target,
+	struct bytes recipients[ENVELOPE_RECIPIENTS_MAX])
+{
+	struct bytes rest = buf_view(&targets->recipients), recipient;
+	size_t count = 0, owner;
+
+	while (next_recipient(&rest, &owner, &recipient)) {
+		if (owner == target)
+			recipients[count++] = recipient;
+	}
+	return count;
+}
+
+static bool has_recipient(
+	const struct delivery_targets *targets, size_t target, struct bytes address)
+{
+	struct bytes rest = buf_view(&targets->recipients), recipient;
+	size_t owner;
+
+	while (next_recipient(&rest, &owner, &recipient)) {
+		if (owner == target && bytes_equal(recipient, address))
+			return true;
+	}
+	return false;
+}
+
+bool delivery_targets_add_recipient(
+	struct delivery_targets *targets, const struct id *mailbox, struct bytes recipient)
+{
+	size_t target = find_target(targets, mailbox);
+	size_t size = recipient.size + ENVELOPE_RECIPIENT_EXTRA;
+	uint8_t head[2] = { (uint8_t)target, (uint8_t)recipient.size };
+	uint8_t *space;
+
+	if (target == STORE_TARGETS_MAX || recipient.size > UINT8_MAX)
+		return false;
+	if (has_recipient(targets, target, recipient))
+		return true;
+	if (!targets->recipients.maximum)
+		buf_init(&targets->recipients, (size_t)STORE_TARGETS_MAX * ENVELOPE_TO_MAX);
+	if (targets->recipients_size[target] + size > ENVELOPE_TO_MAX ||
+		!buf_reserve(&targets->recipients, sizeof head + recipient.size, &space))
+		return false;
+	memcpy(space, head, sizeof head);
+	memcpy(space + sizeof head, recipient.data, recipient.size);
+	buf_commit(&targets->recipients, sizeof head + recipient.size);
+	targets->recipients_size[target] += size;
+	return delivery_targets_add(targets, mailbox);
+}
+
+void delivery_targets_clear(struct delivery_targets *targets)
+{
+	buf_clear(&targets->recipients);
+	*targets = (struct delivery_targets){ .count = 0 };
+}
+
+/* ---- the head ---- */
 
 /* The trace headers of one target; the id in them is the message's. */
 static bool append_prologue(const struct trace *trace, const struct id *mailbox,
@@ -72,11 +163,14 @@ static bool prepare_targets(struct delivery *delivery, const struct delivery_tar
 	const struct trace *trace, struct target_keys *found, struct error *error)
 {
 	struct service_settings settings;
+	struct bytes recipients[ENVELOPE_RECIPIENTS_MAX];
 
 	service_settings(delivery->service, &settings);
 	for (size_t i = 0; i < targets->count; i++) {
 		struct store_delivery_target *target = &delivery->stored.targets[i];
 		size_t before = found->prologues.size;
+		struct mailbox_facts facts;
+		struct trace own = *trace;
 
 		/* It was active at RCPT. The store would refuse it at the end, after all of the content. */
 		if (directory_find(delivery->service->directory, &targets->mailbox[i],
@@ -85,7 +179,11 @@ static bool prepare_targets(struct delivery *delivery, const struct delivery_tar
 				error, ERROR_STATE, "a mailbox was suspended or deleted meanwhile");
 		target->mailbox = targets->mailbox[i];
 		target->message = random_id();
-		if (!append_prologue(trace, &target->mailbox, &target->message, settings.hostname,
+		directory_facts(delivery->service->directory, &target->mailbox, &facts);
+		own.has_envelope = trace->has_envelope && facts.envelope_headers;
+		own.envelope_to = recipients;
+		own.envelope_to_count = recipients_of(targets, i, recipients);
+		if (!append_prologue(&own, &target->mailbox, &target->message, settings.hostname,
 			    &found->prologues))
 			return error_set_memory(error);
 		found->prologue_end[i] = found->prologues.size;

@@ -7,10 +7,18 @@
 
 #include "platform/clock.h"
 #include "platform/thread.h"
+#include "service/aliases.h"
+#include "service/ledger_problems.h"
+#include "service/lock_problems.h"
+#include "service/quarantine.h"
 
 struct entry {
 	struct id id;
-	enum directory_state state;
+	char name[STORE_NAME_SIZE];
+	bool is_sound; /* its keys fit */
+	bool is_suspended;
+	bool is_distrusted;
+	struct mailbox_facts *facts; /* NULL: none were told */
 	struct mailbox_public_keys keys;
 	uint8_t wrap[STORE_WRAP_MAX];
 	size_t wrap_size;
@@ -22,7 +30,17 @@ struct directory {
 	struct entry *entries;
 	size_t count;
 	size_t capacity;
+	struct aliases aliases;
 };
+
+static enum directory_state state_of(const struct entry *entry)
+{
+	if (!entry)
+		return DIRECTORY_UNKNOWN;
+	if (!entry->is_sound || entry->is_distrusted)
+		return DIRECTORY_BROKEN;
+	return entry->is_suspended ? DIRECTORY_SUSPENDED : DIRECTORY_ACTIVE;
+}
 
 struct directory *directory_new(struct problems *problems, struct error *error)
 {
@@ -42,7 +60,10 @@ void directory_free(struct directory **directory)
 	if (!*directory)
 		return;
 	mutex_free(&(*directory)->mutex);
+	for (size_t i = 0; i < (*directory)->count; i++)
+		free((*directory)->entries[i].facts);
 	free((*directory)->entries);
+	aliases_clear(&(*directory)->aliases);
 	free(*directory);
 	*directory = NULL;
 }
@@ -126,12 +147,9 @@ bool directory_put(
 		entry->keys = keys;
 		memcpy(entry->wrap, mailbox->password_wrap, mailbox->password_wrap_size);
 		entry->wrap_size = mailbox->password_wrap_size;
-		if (!is_sound)
-			entry->state = DIRECTORY_BROKEN;
-		else if (mailbox->status == STORE_MAILBOX_SUSPENDED)
-			entry->state = DIRECTORY_SUSPENDED;
-		else
-			entry->state = DIRECTORY_ACTIVE;
+		memcpy(entry->name, mailbox->name, sizeof entry->name);
+		entry->is_sound = is_sound;
+		entry->is_suspended = mailbox->status == STORE_MAILBOX_SUSPENDED;
 	}
 	mutex_unlock(directory->mutex);
 	if (!entry)
@@ -141,6 +159,22 @@ bool directory_put(
 	return true;
 }
 
+static void distrust_id(const struct id *mailbox, char id[96])
+{
+	char text[MAILBOX_ID_TEXT_SIZE];
+
+	mailbox_id_text(mailbox, text);
+	snprintf(id, 96, "mailbox-facts %s", text);
+}
+
+static void resolve_distrust(struct directory *directory, const struct id *mailbox)
+{
+	char id[96];
+
+	distrust_id(mailbox, id);
+	problems_resolve(directory->problems, id);
+}
+
 void directory_remove(struct directory *directory, const struct id *mailbox)
 {
 	struct entry *entry;
@@ -148,11 +182,17 @@ void directory_remove(struct directory *directory, const struct id *mailbox)
 	mutex_lock(directory->mutex);
 	entry = find(directory, mailbox, NULL);
 	if (entry) {
+		free(entry->facts);
 		directory->count--;
 		memmove(entry, entry + 1,
 			(size_t)(directory->entries + directory->count - entry) * sizeof *entry);
+		aliases_replace(&directory->aliases, mailbox, NULL, 0);
 	}
 	mutex_unlock(directory->mutex);
+	lock_problems_forget(directory->problems, mailbox);
+	ledger_problems_forget(directory->problems, mailbox);
+	quarantine_forget(directory->problems, mailbox);
+	resolve_distrust(directory, mailbox);
 }
 
 void directory_set_status(
@@ -162,25 +202,22 @@ void directory_set_status(
 
 	mutex_lock(directory->mutex);
 	entry = find(directory, mailbox, NULL);
-	if (entry && entry->state != DIRECTORY_BROKEN)
-		entry->state =
-			status == STORE_MAILBOX_SUSPENDED ? DIRECTORY_SUSPENDED : DIRECTORY_ACTIVE;
+	if (entry)
+		entry->is_suspended = status == STORE_MAILBOX_SUSPENDED;
 	mutex_unlock(directory->mutex);
 }
 
 enum directory_state directory_find(
 	struct directory *directory, const struct id *mailbox, struct mailbox_public_keys *keys)
 {
-	enum directory_state state = DIRECTORY_UNKNOWN;
-	struct entry *entry;
+	enum directory_state state;
+	const struct entry *entry;
 
 	mutex_lock(directory->mutex);
 	entry = find(directory, mailbox, NULL);
-	if (entry) {
-		state = entry->state;
-		if (keys)
-			*keys = entry->keys;
-	}
+	state = state_of(entry);
+	if (entry && keys)
+		*keys = entry->keys;
 	mutex_unlock(directory->mutex);
 	return state;
 }
@@ -199,4 +236,147 @@ bool directory_password_wrap(struct directory *directory, const struct id *mailb
 	}
 	mutex_unlock(directory->mutex);
 	return entry != NULL;
+}
+
+/* ---- what a mailbox is told ---- */
+
+bool directory_address_id(const struct address *address, struct id *mailbox)
+{
+	char text[ALIAS_SIZE];
+
+	return address_simplify(address->local_part, text, sizeof text) &&
+	       mailbox_id_parse(bytes_of(text), mailbox);
+}
+
+enum directory_state directory_find_address(
+	struct directory *directory, const struct address *address, struct id *mailbox)
+{
+	enum directory_state state = DIRECTORY_UNKNOWN;
+
+	mutex_lock(directory->mutex);
+	if (directory_address_id(address, mailbox) ||
+		aliases_find(&directory->aliases, address->whole, mailbox))
+		state = state_of(find(directory, mailbox, NULL));
+	mutex_unlock(directory->mutex);
+	return state;
+}
+
+void directory_set_name(struct directory *directory, const struct id *mailbox, const char *name)
+{
+	struct entry *entry;
+
+	mutex_lock(directory->mutex);
+	entry = find(directory, mailbox, NULL);
+	if (entry)
+		snprintf(entry->name, sizeof entry->name, "%s", name);
+	mutex_unlock(directory->mutex);
+}
+
+void directory_name(
+	struct directory *directory, const struct id *mailbox, char name[STORE_NAME_SIZE])
+{
+	const struct entry *entry;
+
+	mutex_lock(directory->mutex);
+	entry = find(directory, mailbox, NULL);
+	snprintf(name, STORE_NAME_SIZE, "%s", entry ? entry->name : "");
+	mutex_unlock(directory->mutex);
+}
+
+bool directory_set_facts(struct directory *directory, const struct id *mailbox,
+	const struct mailbox_facts *facts, struct error *error)
+{
+	struct mailbox_facts *copy = malloc(sizeof *copy);
+	struct entry *entry;
+
+	if (!copy)
+		return error_set_memory(error);
+	*copy = *facts;
+	mutex_lock(directory->mutex);
+	entry = find(directory, mailbox, NULL);
+	if (entry) {
+		free(entry->facts);
+		entry->facts = copy;
+		entry->is_distrusted = false;
+	} else {
+		free(copy);
+	}
+	mutex_unlock(directory->mutex);
+	resolve_distrust(directory, mailbox);
+	lock_problems_review(directory->problems, mailbox, &facts->lock);
+	return true;
+}
+
+bool directory_set_aliases(struct directory *directory, const struct id *mailbox,
+	const char *const *aliases, size_t count, struct error *error)
+{
+	bool ok;
+
+	mutex_lock(directory->mutex);
+	ok = !find(directory, mailbox, NULL) ||
+	     aliases_replace(&directory->aliases, mailbox, aliases, count);
+	mutex_unlock(directory->mutex);
+	return ok || error_set_memory(error);
+}
+
+void directory_distrust(
+	struct directory *directory, const struct id *mailbox, const struct error *why)
+{
+	char id[96], text[512], remedy[512], mailbox_text[MAILBOX_ID_TEXT_SIZE];
+	struct entry *entry;
+
+	mutex_lock(directory->mutex);
+	entry = find(directory, mailbox, NULL);
+	if (entry) {
+		entry->is_distrusted = true;
+		snprintf(text, sizeof text,
+			"It cannot be read who may deliver to the mailbox \"%.100s\": %.300s",
+			entry->name, why->text);
+	}
+	mutex_unlock(directory->mutex);
+	if (!entry)
+		return;
+	distrust_id(mailbox, id);
+	mailbox_id_text(mailbox, mailbox_text);
+	snprintf(remedy, sizeof remedy,
+		"Senders are asked to try again later, so no mail is lost. Set it anew: "
+		"lettergatectl mailbox edit %s --networks LIST --tenant NAME (\"\" for all).",
+		mailbox_text);
+	problems_raise(directory->problems, clock_wall_us(), PROBLEM_ERROR, id, text, remedy);
+}
+
+void directory_facts(
+	struct directory *directory, const struct id *mailbox, struct mailbox_facts *facts)
+{
+	const struct entry *entry;
+
+	mutex_lock(directory->mutex);
+	entry = find(directory, mailbox, NULL);
+	if (entry && entry->facts)
+		*facts = *entry->facts;
+	else
+		mailbox_facts_init(facts);
+	mutex_unlock(directory->mutex);
+}
+
+bool directory_note_tenant(
+	struct directory *directory, const struct id *mailbox, const char *tenant)
+{
+	struct entry *entry;
+	bool is_first = false;
+
+	mutex_lock(directory->mutex);
+	entry = find(directory, mailbox, NULL);
+	if (entry && !entry->facts) {
+		entry->facts = malloc(sizeof *entry->facts);
+		if (entry->facts)
+			mailbox_facts_init(entry->facts);
+	}
+	if (entry && entry->facts && !entry->facts->lock.tenant[0] &&
+		!entry->facts->tenant_seen[0]) {
+		snprintf(entry->facts->tenant_seen, sizeof entry->facts->tenant_seen, "%s", tenant);
+		is_first = true;
+	}
+	mutex_unlock(directory->mutex);
+	return is_first;
 }

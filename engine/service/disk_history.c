@@ -9,7 +9,7 @@
 enum { SAMPLE_HOURS = 6, LEAST_HOURS = 24, MOST_DAYS = 36500 };
 
 static const int64_t hour_us = INT64_C(3600) * 1000000;
-static const uint64_t mib = 1024 * 1024;
+static const uint64_t mib = UINT64_C(1024) * 1024;
 
 static void add(struct disk_history *history, int64_t hour, uint64_t used_mib)
 {

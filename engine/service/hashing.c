@@ -2,6 +2,7 @@
  * that has none running, or, if all have, the first. A client may have a quarter of the queue. */
 #include "service/hashing.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "crypto/random.h"
@@ -128,7 +129,10 @@ static void hashing_thread(void *context)
 			break;
 		hashing->running[own] = request;
 		mutex_unlock(hashing->mutex);
-		check(hashing, request);
+		if (request->work)
+			request->work(request);
+		else
+			check(hashing, request);
 		mutex_lock(hashing->mutex);
 		/* Before done: the request is not ours after it. */
 		hashing->running[own] = NULL;
@@ -233,4 +237,100 @@ bool hashing_submit(struct hashing *hashing, struct hash_request *request)
 	}
 	mutex_unlock(hashing->mutex);
 	return fits;
+}
+
+/* ---- for those who wait ---- */
+
+const char HASHING_CONTROL[] = "control";
+
+struct errand {
+	struct hash_request request;
+	struct mutex *mutex;
+	struct condition *changed;
+	bool is_done; /* under the mutex */
+	enum wrap_kind kind;
+	struct bytes phrase;
+	const struct mailbox_secret_keys *secret_keys; /* NULL: `wrapped` is opened */
+	struct bytes wrapped;
+	struct buf *made;
+	bool ok;
+};
+
+static void run_errand(struct hash_request *request)
+{
+	struct errand *errand = request->context;
+
+	errand->ok =
+		errand->secret_keys
+			? key_wrap(errand->kind, &request->mailbox, errand->secret_keys,
+				  errand->phrase, &WRAP_COST_DEFAULT, errand->made, &request->error)
+			: key_unwrap(errand->kind, &request->mailbox, errand->wrapped,
+				  errand->phrase, &request->secret_keys, &request->error);
+}
+
+static void end_errand(struct hash_request *request)
+{
+	struct errand *errand = request->context;
+
+	mutex_lock(errand->mutex);
+	errand->is_done = true;
+	condition_signal(errand->changed);
+	mutex_unlock(errand->mutex);
+}
+
+static bool wait_for(struct hashing *hashing, struct errand *errand, struct error *error)
+{
+	struct hash_request *request = &errand->request;
+
+	request->work = run_errand;
+	request->done = end_errand;
+	request->context = errand;
+	snprintf(request->client, sizeof request->client, "%s", HASHING_CONTROL);
+	errand->mutex = mutex_new(error);
+	errand->changed = errand->mutex ? condition_new(error) : NULL;
+	if (!errand->changed)
+		goto out;
+	if (!hashing_submit(hashing, request)) {
+		error_set(error, ERROR_BUSY,
+			"too many passwords are being checked; try again in a moment");
+		goto out;
+	}
+	mutex_lock(errand->mutex);
+	while (!errand->is_done)
+		condition_wait(errand->changed, errand->mutex);
+	mutex_unlock(errand->mutex);
+	if (!errand->ok && error)
+		*error = request->error;
+out:
+	condition_free(&errand->changed);
+	mutex_free(&errand->mutex);
+	return errand->ok;
+}
+
+bool hashing_wrap(struct hashing *hashing, enum wrap_kind kind, const struct id *mailbox,
+	const struct mailbox_secret_keys *secret_keys, struct bytes phrase, struct buf *wrapped,
+	struct error *error)
+{
+	struct errand errand = { .request = { .mailbox = *mailbox },
+		.kind = kind,
+		.phrase = phrase,
+		.secret_keys = secret_keys,
+		.made = wrapped };
+
+	return wait_for(hashing, &errand, error);
+}
+
+bool hashing_unwrap(struct hashing *hashing, enum wrap_kind kind, const struct id *mailbox,
+	struct bytes wrapped, struct bytes phrase, struct mailbox_secret_keys **secret_keys,
+	struct error *error)
+{
+	struct errand errand = { .request = { .mailbox = *mailbox },
+		.kind = kind,
+		.phrase = phrase,
+		.wrapped = wrapped };
+
+	if (!wait_for(hashing, &errand, error))
+		return false;
+	*secret_keys = errand.request.secret_keys;
+	return true;
 }

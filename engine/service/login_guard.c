@@ -261,3 +261,20 @@ uint64_t login_guard_passed(struct login_guard *guard, const struct login_attemp
 		of_name_ms = LOGIN_DELAY_OF_OTHERS_MS;
 	return longer(of_network_ms, of_name_ms);
 }
+
+uint64_t login_guard_closed_ms(struct login_guard *guard, const struct login_attempt *attempt)
+{
+	char network[LOGIN_NETWORK_SIZE];
+	uint8_t key[KEY_SIZE];
+	const struct entry *entry;
+	int64_t open_us = attempt->now_us;
+
+	login_network(attempt->address, network);
+	mutex_lock(guard->mutex);
+	make_key(guard, NETWORK, bytes_of(network), key);
+	entry = find(guard, key, attempt->now_us);
+	if (entry)
+		open_us = entry->last_us + (int64_t)delay_of(entry->failures) * 1000;
+	mutex_unlock(guard->mutex);
+	return open_us > attempt->now_us ? (uint64_t)(open_us - attempt->now_us + 999) / 1000 : 0;
+}

@@ -9,8 +9,9 @@
 #include "base/utf8.h"
 #include "crypto/secret.h"
 #include "platform/clock.h"
-
-enum { SHORTEST_PASSWORD = 12, LONGEST_PASSWORD = 128 };
+#include "service/mailbox_access.h"
+#include "service/mailbox_edit.h"
+#include "service/password_strength.h"
 
 /* Can be shown anywhere: UTF-8, and nothing that steers a terminal. */
 static bool is_plain_text(struct bytes text)
@@ -22,12 +23,13 @@ static bool is_plain_text(struct bytes text)
 	return utf8_is_valid(text);
 }
 
-static bool check_texts(const struct mailbox_creation *creation, struct error *error)
+bool mailboxes_check_texts(const char *name_text, const char *description_text, struct error *error)
 {
-	struct bytes name = bytes_of(creation->name);
-	struct bytes description = bytes_of(creation->description ? creation->description : "");
+	struct bytes name = bytes_of(name_text);
+	struct bytes description = bytes_of(description_text ? description_text : "");
 
-	if (!bytes_trim(name).size || name.size >= STORE_NAME_SIZE || !is_plain_text(name))
+	if (name_text &&
+		(!bytes_trim(name).size || name.size >= STORE_NAME_SIZE || !is_plain_text(name)))
 		return error_set(error, ERROR_INVALID,
 			"the name of a mailbox has 1 to %d bytes of UTF-8, not only blanks, and no "
 			"control characters",
@@ -40,58 +42,27 @@ static bool check_texts(const struct mailbox_creation *creation, struct error *e
 	return true;
 }
 
-/* A POP3 client sends it in one line: what cannot travel there could never be typed back. */
-static bool check_password(struct bytes password, struct error *error)
-{
-	if (password.size < SHORTEST_PASSWORD || password.size > LONGEST_PASSWORD)
-		return error_set(error, ERROR_INVALID,
-			"a password has %d to %d bytes; leave it out and a strong one is made",
-			SHORTEST_PASSWORD, LONGEST_PASSWORD);
-	for (size_t i = 0; i < password.size; i++) {
-		if (password.data[i] < ' ' || password.data[i] == 127)
-			return error_set(
-				error, ERROR_INVALID, "a password has no control characters");
-	}
-	return true;
-}
-
-static bool wrap_into(enum wrap_kind kind, const struct id *id,
-	const struct mailbox_secret_keys *keys, struct bytes phrase, uint8_t wrap[STORE_WRAP_MAX],
-	size_t *wrap_size, struct error *error)
-{
-	struct buf wrapped;
-	bool ok;
-
-	buf_init(&wrapped, STORE_WRAP_MAX);
-	ok = key_wrap(kind, id, keys, phrase, &WRAP_COST_DEFAULT, &wrapped, error);
-	if (ok) {
-		memcpy(wrap, wrapped.data, wrapped.size);
-		*wrap_size = wrapped.size;
-	}
-	buf_wipe(&wrapped);
-	return ok;
-}
-
-static bool wrap_keys(struct mailbox_creation *creation, const struct mailbox_secret_keys *keys,
-	struct store_mailbox *mailbox, struct error *error)
+static bool wrap_keys(const struct mailboxes *mailboxes, struct mailbox_creation *creation,
+	const struct mailbox_secret_keys *keys, struct store_mailbox *mailbox, struct error *error)
 {
 	struct bytes password = creation->password;
-	char canonical[RECOVERY_CODE_SIZE];
-	bool ok;
 
 	creation->generated_password[0] = '\0';
+	creation->recovery_code[0] = '\0';
 	if (!password.size) {
 		password_generate(creation->generated_password);
 		password = bytes_of(creation->generated_password);
 	}
-	recovery_code_generate(creation->recovery_code);
-	ok = wrap_into(WRAP_PASSWORD, &mailbox->id, keys, password, mailbox->password_wrap,
-		     &mailbox->password_wrap_size, error) &&
-	     recovery_code_normalise(bytes_of(creation->recovery_code), canonical, error) &&
-	     wrap_into(WRAP_RECOVERY, &mailbox->id, keys, bytes_of(canonical),
-		     mailbox->recovery_wrap, &mailbox->recovery_wrap_size, error);
-	memory_wipe(canonical, sizeof canonical);
-	return ok;
+	return mailbox_access_wrap_password(mailboxes->hashing, keys, password, mailbox, error) &&
+	       (creation->without_recovery || mailbox_access_wrap_recovery(mailboxes->hashing, keys,
+						      creation->recovery_code, mailbox, error));
+}
+
+static bool check_password(const struct mailbox_creation *creation, struct error *error)
+{
+	return !creation->password.size ||
+	       password_strength_check(creation->password, creation->name,
+		       creation->hostname ? creation->hostname : "", error);
 }
 
 bool mailboxes_create(
@@ -103,9 +74,9 @@ bool mailboxes_create(
 	char id[MAILBOX_ID_TEXT_SIZE];
 	bool ok = false;
 
-	if (!check_texts(creation, error))
+	if (!mailboxes_check_texts(creation->name, creation->description, error))
 		return false;
-	if (creation->password.size && !check_password(creation->password, error))
+	if (!check_password(creation, error))
 		return false;
 	if (!mailbox_keys_generate(&public_keys, &secret_keys, error))
 		goto out;
@@ -119,7 +90,7 @@ bool mailboxes_create(
 	mailbox.generation = public_keys.generation;
 	memcpy(mailbox.box_key, public_keys.box, sizeof mailbox.box_key);
 	memcpy(mailbox.key_signature, public_keys.signature, sizeof mailbox.key_signature);
-	if (!wrap_keys(creation, secret_keys, &mailbox, error))
+	if (!wrap_keys(mailboxes, creation, secret_keys, &mailbox, error))
 		goto out;
 	if (!store_mailbox_create(mailboxes->store, &mailbox, error)) {
 		error_prefix(error, "storing the new mailbox");
@@ -220,5 +191,6 @@ bool mailboxes_load(const struct mailboxes *mailboxes, struct error *error)
 {
 	struct loading loading = { mailboxes->directory, error, true };
 
-	return store_mailbox_each(mailboxes->store, load_row, &loading, error) && loading.ok;
+	return store_mailbox_each(mailboxes->store, load_row, &loading, error) && loading.ok &&
+	       mailboxes_load_told(mailboxes, error);
 }

@@ -181,6 +181,19 @@ static void judge_open_files(struct monitor *monitor, const struct monitor_facts
 		"limits.sessions.");
 }
 
+/* It comes in slabs as sessions need it, and each may be refused its lock. */
+static void judge_memory(struct monitor *monitor, const struct monitor_facts *facts)
+{
+	if (facts->is_memory_locked)
+		resolve(monitor, "memory-lock");
+	else
+		raise(monitor, facts, PROBLEM_WARNING, "memory-lock",
+			"Memory that holds keys and passwords could not be locked: it may be "
+			"written to the swap space.",
+			"Raise the limit of locked memory (ulimit -l, or LimitMEMLOCK= of the "
+			"service) to at least 8 MiB, or encrypt the swap space.");
+}
+
 static void judge_clock(struct monitor *monitor, const struct monitor_facts *facts)
 {
 	int64_t jump_us = (facts->wall_us - monitor->last_wall_us) -
@@ -213,6 +226,7 @@ void monitor_judge(struct monitor *monitor, const struct monitor_facts *facts)
 		monitor->started_steady_us = facts->steady_us;
 	judge_clock(monitor, facts);
 	judge_open_files(monitor, facts);
+	judge_memory(monitor, facts);
 	judge_disk(monitor, facts);
 	for (size_t i = 0; i < facts->mailbox_count; i++) {
 		judge_silence(monitor, facts, &facts->mailboxes[i]);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "crypto/secret.h"
 #include "platform/clock.h"
 #include "platform/process.h"
 #include "store/store_ledger.h"
@@ -235,6 +236,7 @@ void monitor_look(struct monitor *monitor)
 	facts.uncollected_limit_hours = service->config.alerts_uncollected_hours;
 	mutex_unlock(service->mutex);
 	process_open_files(&facts.open_files, &facts.most_files);
+	facts.is_memory_locked = secret_is_locked();
 	/* A store that does not answer is told by the store. */
 	if (!store_figures(service->store, &facts.figures, NULL))
 		return;

@@ -85,6 +85,17 @@ static bool make_maildrop(struct pop3_session *session)
 	return true;
 }
 
+/* After a rekey the list may name mail that is sealed to a key which this login did not open: its messages would pass
+ * for damaged ones. Before it, every message on the list came while the directory had these keys. */
+static bool has_newest_keys(struct pop3_session *session)
+{
+	struct mailbox_public_keys newest;
+
+	return directory_find(session->service->directory, &session->mailbox, &newest) !=
+		       DIRECTORY_UNKNOWN &&
+	       newest.generation == session->hash.public_keys.generation;
+}
+
 /* On the loop. */
 static void take_list(struct loop_task *task)
 {
@@ -95,6 +106,9 @@ static void take_list(struct loop_task *task)
 	if (!session->list.ok)
 		refuse(session, "[SYS/TEMP] The mailbox cannot be read now",
 			session->list.error.text);
+	else if (!has_newest_keys(session))
+		refuse(session, "[SYS/TEMP] The mailbox has new keys, log in again",
+			"the keys were replaced meanwhile");
 	else if (!make_maildrop(session))
 		refuse(session, "[SYS/TEMP] Out of memory", "out of memory");
 	else

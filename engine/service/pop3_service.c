@@ -1,18 +1,17 @@
-/* pop3_service.c -- drives proto/pop3_server.h over net/conn.h: the connection, messages on their way out, the
- * update at the end. The login is in pop3_login.c.
+/* pop3_service.c -- drives proto/pop3_server.h over net/conn.h: the connection, and messages on their way out. The
+ * login is in pop3_login.c, the update at the end in pop3_update.c.
  *
  * A message is opened piece by piece; what does not verify ends the connection without a terminator, so
- * that no archive takes half a message for a whole one. */
+ * that no archive takes half a message for a whole one, and is left out of the next session's list. */
 #include "service/pop3_service.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/log.h"
 #include "crypto/secret.h"
 #include "platform/clock.h"
-#include "platform/file_watch.h"
 #include "pop3_session_internal.h"
+#include "service/quarantine.h"
 
 static void session_free(struct pop3_session *session)
 {
@@ -23,7 +22,7 @@ static void session_free(struct pop3_session *session)
 	collection_free(&session->collection);
 	pop3_login_clear(session);
 	free(session->removed);
-	atomic_fetch_sub(&session->service->session_count, 1);
+	session_place_leave(&session->place);
 	free(session);
 }
 
@@ -59,30 +58,65 @@ bool pop3_session_end_waiting(struct pop3_session *session)
 
 /* ---- sending a message ---- */
 
-static void raise_damaged(struct pop3_session *session, const struct error *why)
+static void tell_failure(struct pop3_session *session, bool is_damaged)
 {
-	char id[96], text[512];
+	if (session->has_begun)
+		conn_abort(session->conn, "a message could not be read to its end");
+	else if (is_damaged)
+		pop3_server_refuse(session->core, "[SYS/PERM] The message is damaged");
+	else
+		pop3_server_refuse(session->core, "[SYS/TEMP] The message cannot be read now");
+}
 
-	snprintf(id, sizeof id, "damaged-message %s", session->mailbox_text);
-	snprintf(text, sizeof text, "A message in the mailbox %s does not open: %.300s",
-		session->mailbox_text, why->text);
-	problems_raise(session->service->problems, clock_wall_us(), PROBLEM_ERROR, id, text,
-		"Check the disk, and restore the data folder from a backup if there is one.");
+/* On the loop. */
+static void take_quarantined(struct loop_task *task)
+{
+	struct pop3_session *session = list_entry(task, struct pop3_session, quarantine_task);
+	const struct store_quarantine *quarantine = &session->quarantine;
+
+	if (!quarantine->ok)
+		log_event(LOG_ERROR, "pop3.not-quarantined", "mailbox=%s why=\"%s\"",
+			session->mailbox_text, quarantine->error.text);
+	if (!pop3_session_end_waiting(session))
+		return;
+	tell_failure(session, true);
+	if (session->conn)
+		conn_kick(session->conn);
+}
+
+static void on_quarantined(struct store_quarantine *quarantine)
+{
+	struct pop3_session *session = quarantine->context;
+
+	loop_post(session->loop, &session->quarantine_task);
+}
+
+/* The client hears of it after the store: who comes back at once finds a list without the message. */
+static void quarantine(struct pop3_session *session, const struct error *why)
+{
+	struct store_quarantine *quarantine = &session->quarantine;
+	char name[STORE_NAME_SIZE];
+
+	directory_name(session->service->directory, &session->mailbox, name);
+	quarantine_raise(session->service->problems, clock_wall_us(), &session->mailbox, name,
+		&quarantine->message, why->text);
+	quarantine->mailbox = session->mailbox;
+	quarantine->done = on_quarantined;
+	quarantine->context = session;
+	session->quarantine_task.run = take_quarantined;
+	pop3_session_begin_waiting(session);
+	store_quarantine_submit(session->service->store, quarantine);
 }
 
 static void collection_failed(struct pop3_session *session, const struct error *why)
 {
 	log_event(LOG_ERROR, "pop3.not-sent", "mailbox=%s why=\"%s\"", session->mailbox_text,
 		why->text);
-	if (why->kind == ERROR_CORRUPT)
-		raise_damaged(session, why);
 	collection_free(&session->collection);
-	if (session->has_begun)
-		conn_abort(session->conn, "a message could not be read to its end");
-	else if (why->kind == ERROR_CORRUPT)
-		pop3_server_refuse(session->core, "[SYS/PERM] The message is damaged");
+	if (why->kind == ERROR_CORRUPT)
+		quarantine(session, why);
 	else
-		pop3_server_refuse(session->core, "[SYS/TEMP] The message cannot be read now");
+		tell_failure(session, false);
 }
 
 /* On the loop: a piece is there, or none ever will be. */
@@ -121,8 +155,10 @@ static void on_retrieve(struct pop3_session *session, const struct pop3_event *e
 	/* A TOP may have ended before its message. */
 	collection_free(&session->collection);
 	session->has_begun = false;
+	session->quarantine =
+		(struct store_quarantine){ .message = session->list.messages[event->index] };
 	session->collection = collection_new(session->service->store, session->loop,
-		&session->mailbox, &session->list.messages[event->index], session->keyring, &error);
+		&session->mailbox, &session->quarantine.message, session->keyring, &error);
 	if (session->collection)
 		fetch_piece(session);
 	else
@@ -140,82 +176,6 @@ static void on_body_wanted(struct pop3_session *session)
 	} else {
 		fetch_piece(session);
 	}
-}
-
-/* ---- the update at the end ---- */
-
-/* For the power-cut test: an intent before the store is asked, a promise before the reply leaves. */
-static void promise_removal(const struct pop3_session *session, const char *word)
-{
-	char promise[64], id[ID_TEXT_SIZE];
-
-	for (size_t i = 0; file_watch_get() && i < session->removal.message_count; i++) {
-		id_text(&session->removed[i].id, id);
-		snprintf(promise, sizeof promise, "%s %s", word, id);
-		file_watch_promise(promise);
-	}
-}
-
-/* On the loop. */
-static void take_removal(struct loop_task *task)
-{
-	struct pop3_session *session = list_entry(task, struct pop3_session, removal_task);
-	struct store_removal *removal = &session->removal;
-
-	if (removal->ok) {
-		log_event(LOG_INFO, "pop3.collected", "peer=%s mailbox=%s messages=%zu",
-			session->peer.host, session->mailbox_text, removal->message_count);
-		notices_note(session->service->notices, NOTICE_MAILBOXES);
-		promise_removal(session, "deleted");
-	} else {
-		log_event(LOG_ERROR, "pop3.not-deleted", "mailbox=%s why=\"%s\"",
-			session->mailbox_text, removal->error.text);
-	}
-	if (!pop3_session_end_waiting(session))
-		return;
-	if (removal->ok)
-		pop3_server_accept(session->core);
-	else
-		pop3_server_refuse(session->core, "[SYS/TEMP] The messages could not be deleted");
-	conn_kick(session->conn);
-}
-
-static void on_removed(struct store_removal *removal)
-{
-	struct pop3_session *session = removal->context;
-
-	loop_post(session->loop, &session->removal_task);
-}
-
-static void on_update(struct pop3_session *session)
-{
-	size_t count = 0;
-
-	session->removed = malloc((session->list.message_count + 1) * sizeof *session->removed);
-	if (!session->removed) {
-		pop3_server_refuse(session->core, "[SYS/TEMP] The messages could not be deleted");
-		return;
-	}
-	for (size_t i = 0; i < session->list.message_count; i++) {
-		if (session->messages[i].is_deleted)
-			session->removed[count++] = session->list.messages[i];
-	}
-	if (!count) {
-		pop3_server_accept(session->core);
-		return;
-	}
-	session->removal = (struct store_removal){
-		.mailbox = session->mailbox,
-		.messages = session->removed,
-		.message_count = count,
-		.collected_us = clock_wall_us(),
-		.done = on_removed,
-		.context = session,
-	};
-	session->removal_task.run = take_removal;
-	pop3_session_begin_waiting(session);
-	promise_removal(session, "deleting");
-	store_removal_submit(session->service->store, &session->removal);
 }
 
 /* ---- the connection ---- */
@@ -247,7 +207,7 @@ static void handle(struct pop3_session *session, const struct pop3_event *event)
 		on_body_wanted(session);
 		break;
 	case POP3_EVENT_UPDATE:
-		on_update(session);
+		pop3_update_begin(session);
 		break;
 	case POP3_EVENT_CLOSE:
 		on_close(session);
@@ -287,6 +247,10 @@ static size_t conn_input(void *context, struct bytes in)
 	size_t total = 0, used;
 	bool any;
 
+	if (session->has_maildrop)
+		session_place_settle(session->place);
+	else
+		session_place_renew(session->place);
 	do {
 		used = pop3_server_feed(session->core, bytes_skip(in, total));
 		total += used;
@@ -357,8 +321,21 @@ static struct pop3_session *session_new(struct service *service, struct loop *lo
 	return session;
 }
 
+/* Somebody else needs the place, and this client has not logged in. */
+static bool give_way(void *context)
+{
+	struct pop3_session *session = context;
+
+	if (session->pending || session->has_maildrop || session->is_closing)
+		return false;
+	log_event(LOG_INFO, "pop3.gave-way", "peer=%s", session->peer.host);
+	pop3_session_end(session, "[SYS/TEMP] Too many connections");
+	conn_abort(session->conn, "it gave way to another connection");
+	return true;
+}
+
 void pop3_service_start(struct service *service, struct loop *loop, socket_handle socket,
-	const struct socket_address *peer, bool implicit_tls)
+	const struct socket_address *peer, bool implicit_tls, struct session_place *place)
 {
 	struct pop3_session *session = session_new(service, loop, peer, implicit_tls);
 	struct conn_options options = { .tls = service->tls, .implicit_tls = implicit_tls };
@@ -367,10 +344,12 @@ void pop3_service_start(struct service *service, struct loop *loop, socket_handl
 	if (!session) {
 		log_event(LOG_ERROR, "pop3.refused", "peer=%s why=\"no memory for a session\"",
 			peer->host);
-		atomic_fetch_sub(&service->session_count, 1);
+		session_place_leave(&place);
 		socket_close(socket);
 		return;
 	}
+	session->place = place;
+	session_place_take(place, give_way, session);
 	options.handshake_limit_ms = session->settings.tls_timeout_ms;
 	session->conn = conn_accept(loop, socket, &options, &handler, session, &error);
 	if (session->conn)

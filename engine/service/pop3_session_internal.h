@@ -1,5 +1,5 @@
-/* pop3_session_internal.h -- one POP3 session, as pop3_service.c (the connection, messages, the update) and
- * pop3_login.c (from a password to a maildrop) share it. Everything is done on the session's loop.
+/* pop3_session_internal.h -- one POP3 session, as pop3_service.c (the connection, messages), pop3_login.c (from a
+ * password to a maildrop) and pop3_update.c (QUIT) share it. Everything is done on the session's loop.
  *
  * Invariants: `pending` counts what other threads owe an answer; while it is not 0 the session is not freed
  * and its loop is held. Once is_closing the core says nothing more and nothing new is begun. */
@@ -14,6 +14,7 @@
 #include "service/login_guard.h"
 #include "service/maildrops.h"
 #include "service/service.h"
+#include "store/store_ledger.h"
 
 enum { POP3_NAME_SIZE = 320 + 1 };
 
@@ -24,6 +25,7 @@ struct pop3_session {
 	struct pop3_server *core;
 	struct service_settings settings;
 	struct socket_address peer;
+	struct session_place *place;
 	bool implicit_tls;
 	bool is_closing;
 	unsigned pending;
@@ -48,10 +50,16 @@ struct pop3_session {
 	struct collection *collection;
 	bool has_begun; /* +OK went out for the message */
 	bool is_lent;	/* the core has the current piece */
+	struct store_quarantine
+		quarantine; /* of the message last asked for, when it does not verify */
+	struct loop_task quarantine_task;
 
 	/* the update at the end */
+	struct store_read head; /* of the ledger */
+	struct store_signature signature;
+	struct store_signing signing;
 	struct store_removal removal;
-	struct loop_task removal_task;
+	struct loop_task update_task; /* of whichever of the three is under way */
 	struct store_message *removed;
 };
 
@@ -72,5 +80,10 @@ void pop3_login_release(struct pop3_session *session);
 /* No delayed answer comes after this. */
 void pop3_login_cancel(struct pop3_session *session);
 void pop3_login_clear(struct pop3_session *session); /* the session ends: wipes, gives back */
+
+/* ---- pop3_update.c ---- */
+
+/* QUIT after a login: answers the core when all of it is on the disk. */
+void pop3_update_begin(struct pop3_session *session);
 
 #endif

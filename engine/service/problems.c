@@ -151,6 +151,40 @@ void problems_resolve(struct problems *problems, const char *id)
 	notices_note(problems->notices, NOTICE_PROBLEMS | NOTICE_STATUS);
 }
 
+/* The oldest of those that begin so, when there are more than `most`. */
+static struct problem *find_surplus(struct problems *problems, const char *prefix, size_t most)
+{
+	struct problem *oldest = NULL;
+	size_t count = 0;
+
+	for (size_t i = 0; i < problems->count; i++) {
+		struct problem *one = &problems->list[i];
+
+		if (strncmp(one->id, prefix, strlen(prefix)) != 0)
+			continue;
+		count++;
+		if (!oldest || one->since_us < oldest->since_us)
+			oldest = one;
+	}
+	return count > most ? oldest : NULL;
+}
+
+void problems_keep_newest(struct problems *problems, const char *prefix, size_t most)
+{
+	struct problem *surplus;
+	char id[PROBLEM_ID_SIZE];
+
+	do {
+		mutex_lock(problems->mutex);
+		surplus = find_surplus(problems, prefix, most);
+		if (surplus)
+			memcpy(id, surplus->id, sizeof id);
+		mutex_unlock(problems->mutex);
+		if (surplus)
+			problems_resolve(problems, id);
+	} while (surplus);
+}
+
 static int by_weight(const void *a, const void *b)
 {
 	const struct problem *one = a;

@@ -6,7 +6,6 @@
 #include "service/reception.h"
 
 #include <assert.h>
-#include <stdatomic.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,7 +18,7 @@
 #include "service/smtp_service.h"
 
 typedef void start_session(struct service *service, struct loop *loop, socket_handle socket,
-	const struct socket_address *peer, bool implicit_tls);
+	const struct socket_address *peer, bool implicit_tls, struct session_place *place);
 
 static const struct door {
 	const char *name;
@@ -61,7 +60,6 @@ struct reception {
 	struct config_endpoints wanted[DOOR_COUNT];
 	struct loop **loops;
 	size_t loop_count;
-	atomic_size_t max_sessions;
 };
 
 const char *reception_kind_name(enum reception_kind kind)
@@ -151,7 +149,7 @@ struct reception *reception_open(
 		return NULL;
 	}
 	reception->service = service;
-	atomic_init(&reception->max_sessions, (size_t)config->limits_sessions);
+	sessions_set_max(service->sessions, (size_t)config->limits_sessions);
 	for (size_t kind = 0; kind < DOOR_COUNT; kind++) {
 		reception->wanted[kind] = *endpoints_of(config, (enum reception_kind)kind);
 		wanted += reception->wanted[kind].count;
@@ -177,6 +175,7 @@ struct handover {
 	const struct door *door;
 	socket_handle socket;
 	struct socket_address peer;
+	struct session_place *place;
 };
 
 static void receive(struct loop_task *task)
@@ -184,7 +183,7 @@ static void receive(struct loop_task *task)
 	struct handover *handover = list_entry(task, struct handover, task);
 
 	handover->door->start(handover->service, handover->loop, handover->socket, &handover->peer,
-		handover->door->implicit_tls);
+		handover->door->implicit_tls, handover->place);
 	free(handover);
 }
 
@@ -199,42 +198,68 @@ static struct loop *least_loaded(const struct reception *reception)
 	return best;
 }
 
-static void refuse(socket_handle socket, const struct socket_address *peer, const char *why)
+static const struct {
+	const char *smtp, *pop3; /* what the peer is told */
+	const char *log;
+} refusals[] = {
+	[SESSION_REFUSED_FULL] = { "421 4.3.2 Too many connections, try again later\r\n",
+		"-ERR [SYS/TEMP] Too many connections\r\n", "limits.sessions is reached" },
+	[SESSION_REFUSED_PEER] = { "421 4.7.0 Too many connections from your address\r\n",
+		"-ERR [SYS/TEMP] Too many connections from your address\r\n",
+		"limits.sessions-per-address is reached" },
+	[SESSION_REFUSED_MEMORY] = { "421 4.3.0 Try again later\r\n",
+		"-ERR [SYS/TEMP] Try again later\r\n", "out of memory" },
+};
+
+/* A few octets into a socket that is new never wait. Where TLS comes first nothing can be said. */
+static void refuse(const struct door *door, socket_handle socket, const struct socket_address *peer,
+	enum session_refusal why)
 {
-	log_event(LOG_WARNING, "reception.refused", "peer=%s why=\"%s\"", peer->host, why);
+	bool is_smtp = door->start == smtp_service_start;
+	struct bytes said = bytes_of(is_smtp ? refusals[why].smtp : refusals[why].pop3);
+	size_t written;
+
+	log_event(LOG_WARNING, "reception.refused", "peer=%s why=\"%s\"", peer->host,
+		refusals[why].log);
+	if (!door->implicit_tls)
+		socket_write(socket, said, &written, NULL);
 	socket_close(socket);
 }
 
-/* On the accept thread. */
+/* On the accept thread. A place is taken here, since a burst is accepted faster than the loops begin its sessions;
+ * and before the session is posted, which is what sessions.h asks for. */
 static void on_accepted(void *context, const struct listener *listener, socket_handle socket,
 	const struct socket_address *peer)
 {
 	struct reception *reception = context;
+	struct service *service = reception->service;
 	const struct reception_listener *facts = listener->owner;
-	atomic_size_t *sessions = &reception->service->session_count;
-	struct handover *handover;
+	const struct door *door = &doors[facts->kind];
+	struct loop *loop = least_loaded(reception);
+	enum session_refusal why = SESSION_REFUSED_MEMORY;
+	struct handover *handover = malloc(sizeof *handover);
+	struct session_place *place = NULL;
+	struct service_settings settings;
 
-	/* Counted here, since a burst is accepted faster than the loops begin its sessions. */
-	if (atomic_fetch_add(sessions, 1) >= atomic_load(&reception->max_sessions)) {
-		atomic_fetch_sub(sessions, 1);
-		refuse(socket, peer, "limits.sessions is reached");
-		return;
-	}
-	handover = malloc(sizeof *handover);
-	if (!handover) {
-		atomic_fetch_sub(sessions, 1);
-		refuse(socket, peer, "out of memory");
+	service_settings(service, &settings);
+	if (handover)
+		place = sessions_enter(
+			service->sessions, loop, peer, settings.max_sessions_of_peer, &why);
+	if (!place) {
+		free(handover);
+		refuse(door, socket, peer, why);
 		return;
 	}
 	*handover = (struct handover){
 		.task.run = receive,
-		.service = reception->service,
-		.loop = least_loaded(reception),
-		.door = &doors[facts->kind],
+		.service = service,
+		.loop = loop,
+		.door = door,
 		.socket = socket,
 		.peer = *peer,
+		.place = place,
 	};
-	loop_post(handover->loop, &handover->task);
+	loop_post(loop, &handover->task);
 }
 
 static bool start_accepting(struct reception *reception, struct opened *opened, struct error *error)
@@ -272,7 +297,7 @@ void reception_close(struct reception **closed)
 
 void reception_set_max_sessions(struct reception *reception, size_t max_sessions)
 {
-	atomic_store(&reception->max_sessions, max_sessions);
+	sessions_set_max(reception->service->sessions, max_sessions);
 }
 
 size_t reception_listeners(

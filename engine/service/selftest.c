@@ -191,6 +191,7 @@ bool selftest_run(
 	buf_init(&message, MESSAGE_MAX);
 	test.mailbox.name = "Self-test";
 	test.mailbox.is_temporary = true;
+	test.mailbox.without_recovery = true;
 	if (!make_message(&message)) {
 		error_set_memory(error);
 		goto out;

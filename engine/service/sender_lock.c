@@ -18,12 +18,19 @@ enum lock_verdict sender_lock_network(const struct sender_lock *lock, struct byt
 
 enum lock_verdict sender_lock_tenant(const struct sender_lock *lock, const char *tenant)
 {
-	if (tenant && tenants_contain(lock->refused_tenants, tenant))
+	if (tenants_contain(lock->refused_tenants, tenant))
 		return LOCK_REFUSED;
-	if (!lock->tenant[0])
+	if (!lock->tenant[0] || bytes_equal_nocase(bytes_of(tenant), bytes_of(lock->tenant)) ||
+		tenants_contain(lock->allowed_tenants, tenant))
 		return LOCK_PASS;
-	if (tenant && (bytes_equal_nocase(bytes_of(tenant), bytes_of(lock->tenant)) ||
-			      tenants_contain(lock->allowed_tenants, tenant)))
+	return LOCK_UNKNOWN;
+}
+
+enum lock_verdict sender_lock_no_tenant(const struct sender_lock *lock, struct bytes host)
+{
+	if (networks_contain(&lock->refused, host))
+		return LOCK_REFUSED;
+	if (!lock->tenant[0] || networks_contain(&lock->allowed, host))
 		return LOCK_PASS;
 	return LOCK_UNKNOWN;
 }
@@ -50,6 +57,18 @@ bool tenant_check(struct bytes tenant, struct error *error)
 	return ok || error_set(error, ERROR_INVALID,
 			     "a tenant is the domain that its reports carry in X-OriginatorOrg, "
 			     "for example contoso.onmicrosoft.com");
+}
+
+bool tenant_parse(struct bytes text, char tenant[TENANT_SIZE], struct error *error)
+{
+	struct bytes trimmed = bytes_trim(text);
+
+	if (!tenant_check(trimmed, error))
+		return false;
+	bytes_copy_text(trimmed, tenant, TENANT_SIZE);
+	for (char *c = tenant; *c; c++)
+		*c = (char)(*c >= 'A' && *c <= 'Z' ? *c | 0x20 : *c);
+	return true;
 }
 
 /* The tenant that begins at *rest; takes it and the blank behind it off. */

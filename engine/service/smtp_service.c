@@ -1,6 +1,6 @@
-/* smtp_service.c -- drives proto/smtp_server.h over net/conn.h. The core decides what is SMTP; this file
- * decides who is a recipient, and answers for the store: 250 only from delivery's `done`. Passing and
- * doubtful troubles are 4xx; 5xx is for what will never work (docs/architecture.md). */
+/* smtp_service.c -- drives proto/smtp_server.h over net/conn.h. The core decides what is SMTP; who is a
+ * recipient is decided in smtp_recipient.c, what becomes of content in smtp_message.c. Here are the
+ * connection and its time limits. */
 #include "service/smtp_service.h"
 
 #include <stdio.h>
@@ -8,62 +8,53 @@
 
 #include "base/log.h"
 #include "platform/clock.h"
-#include "proto/smtp_server.h"
-#include "service/delivery.h"
+#include "smtp_session_internal.h"
 
-struct smtp_session {
-	struct service *service;
-	struct loop *loop;
-	struct conn *conn; /* NULL once it is gone */
-	struct smtp_server *core;
-	struct service_settings settings;
-	struct socket_address peer;
-	bool implicit_tls;
-	bool was_extended; /* EHLO, not HELO */
-	char hello[256];
-	char sender[256];
-	struct delivery_targets targets;
-	struct delivery *delivery;
-	bool is_storing; /* the delivery is with the store */
-	bool has_failed; /* the content is swallowed, `failure` is the answer */
-	struct error failure;
-};
+/* RCPTs of one transaction, however many of them lead to one mailbox. RFC 5321 4.5.3.1.8 asks for 100. */
+enum { RECIPIENTS_MAX = 1000 };
 
-static void free_when_done(struct smtp_session *session)
+void smtp_session_free_when_done(struct smtp_session *session)
 {
 	if (session->conn || session->is_storing)
 		return;
-	delivery_discard(&session->delivery);
+	smtp_message_reset(session);
 	smtp_server_free(&session->core);
-	atomic_fetch_sub(&session->service->session_count, 1);
+	session_place_leave(&session->place);
 	free(session);
 }
 
-static void reset_transaction(struct smtp_session *session)
+/* ---- time ---- */
+
+/* Before a recipient was accepted it is asked in short steps whether connections are scarce by now. */
+static uint64_t silence_step_ms(const struct smtp_session *session)
 {
-	delivery_discard(&session->delivery);
-	session->targets.count = 0;
-	session->has_failed = false;
-	session->sender[0] = '\0';
+	const struct service_settings *settings = &session->settings;
+
+	if (session->has_recipient ||
+		settings->smtp_pressure_timeout_ms > settings->smtp_timeout_ms)
+		return settings->smtp_timeout_ms;
+	return settings->smtp_pressure_timeout_ms;
 }
 
-/* Nothing that can be helped by trying again may be a 5xx. */
-static void reply_failure(struct smtp_session *session, const struct error *why)
+void smtp_session_limit_silence(struct smtp_session *session)
 {
-	if (why->kind == ERROR_FULL)
-		smtp_server_reply(session->core, 452, "4.3.1 No room for the message now");
-	else
-		smtp_server_reply(session->core, 451,
-			"4.3.0 The message cannot be stored now, try again later");
-	log_event(
-		LOG_ERROR, "smtp.not-stored", "peer=%s why=\"%s\"", session->peer.host, why->text);
+	conn_set_idle_limit(session->conn, silence_step_ms(session));
 }
 
-static void fail(struct smtp_session *session, const struct error *why)
+/* A step of silence has passed. False: it is enough. */
+static bool may_be_silent(struct smtp_session *session)
 {
-	session->failure = *why;
-	session->has_failed = true;
-	delivery_discard(&session->delivery);
+	const struct service_settings *settings = &session->settings;
+	uint64_t silence_ms = conn_silence_ms(session->conn);
+	uint64_t step_ms = silence_step_ms(session);
+
+	if (silence_ms >= settings->smtp_timeout_ms ||
+		(!session->has_recipient && sessions_are_scarce(session->service->sessions)))
+		return false;
+	if (step_ms > settings->smtp_timeout_ms - silence_ms)
+		step_ms = settings->smtp_timeout_ms - silence_ms;
+	conn_set_idle_limit(session->conn, step_ms);
+	return true;
 }
 
 /* ---- events of the core ---- */
@@ -83,116 +74,11 @@ static void on_plaintext(struct smtp_session *session, const struct smtp_event *
 
 static void on_mail(struct smtp_session *session, const struct smtp_event *event)
 {
-	reset_transaction(session);
+	smtp_message_reset(session);
 	bytes_copy_text(event->address.whole, session->sender, sizeof session->sender);
+	session->announced_size = event->size;
+	session->is_utf8 = event->utf8;
 	smtp_server_accept(session->core);
-}
-
-/* Where a recipient is refused. A full mailbox id is taken at any domain, so that a changed host name loses
- * nothing. */
-static void on_recipient(struct smtp_session *session, const struct smtp_event *event)
-{
-	struct id mailbox;
-	struct bytes domain = event->address.domain;
-
-	if (!mailbox_id_parse(event->address.local_part, &mailbox)) {
-		if (!domain.size ||
-			bytes_equal_nocase(domain, bytes_of(session->settings.hostname)))
-			smtp_server_reply(session->core, 550, "5.1.1 No such mailbox here");
-		else
-			smtp_server_reply(session->core, 550, "5.7.1 No relaying");
-		return;
-	}
-	switch (directory_find(session->service->directory, &mailbox, NULL)) {
-	case DIRECTORY_ACTIVE:
-		/* RFC 5321 4.5.3.1.10: the sender gives the rest of them in another transaction. */
-		if (delivery_targets_add(&session->targets, &mailbox))
-			smtp_server_accept(session->core);
-		else
-			smtp_server_reply(session->core, 452, "4.5.3 Too many recipients");
-		break;
-	case DIRECTORY_SUSPENDED:
-		smtp_server_reply(session->core, 450, "4.2.1 The mailbox is suspended");
-		break;
-	case DIRECTORY_BROKEN:
-		smtp_server_reply(session->core, 451, "4.3.0 The mailbox cannot take mail now");
-		break;
-	case DIRECTORY_UNKNOWN:
-		smtp_server_reply(session->core, 550, "5.1.1 No such mailbox here");
-		break;
-	}
-}
-
-static void on_data(struct smtp_session *session)
-{
-	const char *tls = conn_tls_description(session->conn);
-	struct trace trace = {
-		.return_path = bytes_of(session->sender),
-		.hello = bytes_of(session->hello),
-		.peer_address = bytes_of(session->peer.host),
-		.gateway = bytes_of(session->settings.hostname),
-		.protocol = session->was_extended ? "ESMTPS" : "SMTP",
-		.tls = bytes_of(tls),
-		.time_s = clock_wall_us() / 1000000,
-	};
-	struct error error;
-
-	session->delivery =
-		delivery_begin(session->service, session->loop, &session->targets, &trace, &error);
-	if (session->delivery)
-		smtp_server_accept(session->core);
-	else
-		reply_failure(session, &error);
-}
-
-static void on_body(struct smtp_session *session, struct bytes content)
-{
-	struct error error;
-
-	if (!session->has_failed && session->delivery &&
-		!delivery_write(session->delivery, content, &error))
-		fail(session, &error);
-}
-
-/* On the loop: the store has answered. The delivery frees itself after this. */
-static void on_stored(void *context, const struct error *why)
-{
-	struct smtp_session *session = context;
-	char reply[64];
-
-	session->is_storing = false;
-	snprintf(reply, sizeof reply, "2.0.0 Kept as %s", delivery_id(session->delivery));
-	if (!why)
-		log_event(LOG_INFO, "smtp.stored", "peer=%s id=%s", session->peer.host,
-			delivery_id(session->delivery));
-	session->delivery = NULL;
-	if (!session->conn) {
-		free_when_done(session);
-		return;
-	}
-	if (why)
-		reply_failure(session, why);
-	else
-		smtp_server_reply(session->core, 250, reply);
-	reset_transaction(session);
-	conn_set_idle_limit(session->conn, session->settings.smtp_timeout_ms);
-	conn_kick(session->conn);
-}
-
-static void on_end(struct smtp_session *session)
-{
-	struct error error;
-
-	if (!session->has_failed && !delivery_finish(session->delivery, on_stored, session, &error))
-		fail(session, &error);
-	if (session->has_failed) {
-		reply_failure(session, &session->failure);
-		reset_transaction(session);
-		return;
-	}
-	session->is_storing = true;
-	/* The store takes as long as it takes: that is not the client's silence. */
-	conn_set_idle_limit(session->conn, 0);
 }
 
 static void handle(struct smtp_session *session, const struct smtp_event *event)
@@ -212,20 +98,20 @@ static void handle(struct smtp_session *session, const struct smtp_event *event)
 		on_mail(session, event);
 		break;
 	case SMTP_EVENT_RCPT:
-		on_recipient(session, event);
+		smtp_recipient_decide(session, &event->address);
 		break;
 	case SMTP_EVENT_DATA:
-		on_data(session);
+		smtp_message_begin(session);
 		break;
 	case SMTP_EVENT_BODY:
-		on_body(session, event->text);
+		smtp_message_take(session, event->text);
 		break;
 	case SMTP_EVENT_END:
-		on_end(session);
+		smtp_message_end(session);
 		break;
 	case SMTP_EVENT_ABORT:
 		if (!session->is_storing)
-			reset_transaction(session);
+			smtp_message_reset(session);
 		break;
 	case SMTP_EVENT_CLOSE:
 		conn_finish(session->conn);
@@ -243,6 +129,12 @@ static bool handle_events(struct smtp_session *session)
 	return any;
 }
 
+static void shut_down(struct smtp_session *session, const char *text)
+{
+	smtp_server_shut_down(session->core, text);
+	handle_events(session);
+}
+
 /* ---- the connection ---- */
 
 static void conn_opened(void *context)
@@ -251,12 +143,11 @@ static void conn_opened(void *context)
 
 	if (!session->implicit_tls && conn_is_tls(session->conn))
 		smtp_server_tls_started(session->core);
-	conn_set_idle_limit(session->conn, session->settings.smtp_timeout_ms);
+	smtp_session_limit_silence(session);
 }
 
-static size_t conn_input(void *context, struct bytes in)
+static size_t feed(struct smtp_session *session, struct bytes in)
 {
-	struct smtp_session *session = context;
 	size_t total = 0, used;
 	bool any;
 
@@ -267,6 +158,33 @@ static size_t conn_input(void *context, struct bytes in)
 		any = handle_events(session);
 	} while ((used || any) && total < in.size);
 	return total;
+}
+
+/* Between the chunks of BDAT, too, and where the core swallows what is too large. */
+static bool is_receiving(const struct smtp_session *session)
+{
+	return session->has_content || smtp_server_is_in_content(session->core);
+}
+
+static size_t conn_input(void *context, struct bytes in)
+{
+	struct smtp_session *session = context;
+	size_t used;
+
+	if (!session->has_recipient) {
+		session_place_renew(session->place);
+		smtp_session_limit_silence(session);
+	}
+	used = feed(session, in);
+	if (!is_receiving(session))
+		session->rate.is_running = false;
+	else if (message_rate_is_too_slow(&session->rate, clock_monotonic_us(), used,
+			 session->settings.smtp_min_rate)) {
+		log_event(LOG_WARNING, "smtp.too-slow", "peer=%s octets=%llu", session->peer.host,
+			(unsigned long long)session->rate.octets);
+		shut_down(session, "4.4.2 The message comes too slowly");
+	}
+	return used;
 }
 
 static size_t conn_output(void *context, uint8_t *space, size_t capacity)
@@ -287,9 +205,10 @@ static void conn_ends(void *context, enum conn_end reason)
 {
 	struct smtp_session *session = context;
 
-	smtp_server_shut_down(session->core,
+	if (reason == CONN_IDLE && may_be_silent(session))
+		return;
+	shut_down(session,
 		reason == CONN_IDLE ? "4.4.2 Idle for too long" : "4.3.2 The gateway is stopping");
-	handle_events(session);
 }
 
 static void conn_closed(void *context, const struct error *why)
@@ -300,11 +219,26 @@ static void conn_closed(void *context, const struct error *why)
 		log_event(LOG_DEBUG, "smtp.closed", "peer=%s why=\"%s\"", session->peer.host,
 			why->text);
 	session->conn = NULL;
-	free_when_done(session);
+	smtp_session_free_when_done(session);
 }
 
 static const struct conn_handler handler = { conn_opened, conn_input, conn_output, conn_ends,
 	conn_closed };
+
+/* Somebody else needs the place. It is not waited for that the peer reads the last reply: the places of silent peers
+ * are to be free at once. */
+static bool give_way(void *context)
+{
+	struct smtp_session *session = context;
+
+	if (session->has_recipient)
+		return false;
+	log_event(LOG_INFO, "smtp.gave-way", "peer=%s", session->peer.host);
+	shut_down(session, "4.3.2 Too many connections, try again later");
+	conn_kick(session->conn);
+	conn_abort(session->conn, "it gave way to another connection");
+	return true;
+}
 
 static struct smtp_session *session_new(struct service *service, struct loop *loop,
 	const struct socket_address *peer, bool implicit_tls)
@@ -323,8 +257,10 @@ static struct smtp_session *session_new(struct service *service, struct loop *lo
 		.hostname = session->settings.hostname,
 		.max_message_size = session->settings.max_message_size,
 		.tls = implicit_tls,
-		.max_recipients = session->settings.max_recipients,
+		.max_recipients = RECIPIENTS_MAX,
+		.announced_recipients = session->settings.max_recipients,
 		.max_errors = session->settings.max_errors,
+		.max_commands = session->settings.max_commands,
 	};
 	session->core = smtp_server_new(&options);
 	if (session->core)
@@ -334,7 +270,7 @@ static struct smtp_session *session_new(struct service *service, struct loop *lo
 }
 
 void smtp_service_start(struct service *service, struct loop *loop, socket_handle socket,
-	const struct socket_address *peer, bool implicit_tls)
+	const struct socket_address *peer, bool implicit_tls, struct session_place *place)
 {
 	struct smtp_session *session = session_new(service, loop, peer, implicit_tls);
 	struct conn_options options = { .tls = service->tls, .implicit_tls = implicit_tls };
@@ -342,14 +278,16 @@ void smtp_service_start(struct service *service, struct loop *loop, socket_handl
 
 	if (!session) {
 		log_event(LOG_ERROR, "smtp.refused", "peer=%s why=\"out of memory\"", peer->host);
-		atomic_fetch_sub(&service->session_count, 1);
+		session_place_leave(&place);
 		socket_close(socket);
 		return;
 	}
+	session->place = place;
+	session_place_take(place, give_way, session);
 	options.handshake_limit_ms = session->settings.tls_timeout_ms;
 	session->conn = conn_accept(loop, socket, &options, &handler, session, &error);
 	if (session->conn)
 		return;
 	log_event(LOG_ERROR, "smtp.refused", "peer=%s why=\"%s\"", peer->host, error.text);
-	free_when_done(session);
+	smtp_session_free_when_done(session);
 }

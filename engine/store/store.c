@@ -107,11 +107,13 @@ static bool init_parts(struct store *store, struct error *error)
 {
 	return store_connections_init(store, error) && room_init(&store->room, error) &&
 	       committer_init(&store->committer, error) && syncers_init(&store->syncers, error) &&
-	       readers_init(store, error) && keeper_init(&store->keeper, error);
+	       readers_init(store, error) && keeper_init(&store->keeper, error) &&
+	       backup_init(&store->backup, error);
 }
 
 static void clear_parts(struct store *store)
 {
+	backup_clear(&store->backup);
 	keeper_clear(&store->keeper);
 	readers_clear(&store->readers);
 	syncers_clear(&store->syncers);
@@ -129,6 +131,16 @@ static void stop_threads(struct store *store)
 	committer_stop(store);
 }
 
+/* What an earlier run left is made to agree, before anybody can add to it. */
+static bool tidy_up(struct store *store, struct error *error)
+{
+	/* Nothing is changed where nothing can be relied on. */
+	if (damage_is_there(store))
+		return true;
+	backup_remove_left(store);
+	return mailbox_delete_temporary(store, error) && store_scan(store, error);
+}
+
 struct store *store_open(const struct store_options *options, struct error *error)
 {
 	struct store *store = calloc(1, sizeof *store);
@@ -144,10 +156,10 @@ struct store *store_open(const struct store_options *options, struct error *erro
 	ballast_find(store);
 	if (!store_connections_open(store, error))
 		goto failed;
-	room_measure(store, store_writer(store));
-	if (!committer_start(store, error) || !mailbox_delete_temporary(store, error) ||
-		!store_scan(store, error) || !syncers_start(store, error) ||
-		!readers_start(store, error) || !keeper_start(store, error))
+	room_measure(store, &store->databases[DATABASE_CONTROL]);
+	if (!committer_start(store, error) || !tidy_up(store, error) ||
+		!syncers_start(store, error) || !readers_start(store, error) ||
+		!keeper_start(store, error))
 		goto failed;
 	return store;
 failed:

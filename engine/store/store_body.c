@@ -2,14 +2,18 @@
  * STORE_INLINE_MAX, then in bodies/ID.part. The ledger's digest grows with them.
  *
  * The invariant: a file loses its ".part" only after its sync, and from then on nothing here removes
- * it. Whatever is still called ".part" has never been acknowledged to anybody. */
+ * it. Whatever is still called ".part" has never been acknowledged to anybody. A file of bodies/lost is never
+ * removed. */
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "crypto/digest.h"
 #include "platform/file.h"
+#include "store/store_lost.h"
 #include "store_internal.h"
+
+enum { LOST_PIECE = 256 * 1024 };
 
 struct store_body {
 	struct store *store;
@@ -21,6 +25,7 @@ struct store_body {
 	struct digest digest;
 	uint8_t digested[STORE_DIGEST_SIZE];
 	bool is_in_file;
+	bool is_lost; /* the file is that of bodies/lost until it is kept */
 	bool is_kept;
 	bool is_closed;
 };
@@ -63,13 +68,46 @@ void store_body_free(struct store_body **body)
 	if (!*body)
 		return;
 	file_close(&(*body)->file);
-	if ((*body)->is_in_file && !(*body)->is_kept) {
+	if ((*body)->is_in_file && !(*body)->is_kept && !(*body)->is_lost) {
 		remove_partial(*body);
 		room_note((*body)->store, -(int64_t)(*body)->noted);
 	}
 	buf_clear(&(*body)->bytes);
 	free(*body);
 	*body = NULL;
+}
+
+static bool read_lost(struct store_body *body, struct error *error)
+{
+	struct buf piece;
+	bool ok = true;
+
+	buf_init(&piece, LOST_PIECE);
+	do {
+		piece.size = 0;
+		ok = file_read_at(body->file, body->size, LOST_PIECE, &piece, error);
+		digest_update(&body->digest, buf_view(&piece));
+		body->size += piece.size;
+	} while (ok && piece.size == LOST_PIECE);
+	buf_clear(&piece);
+	return ok;
+}
+
+struct store_body *store_body_of_lost(struct store *store, const struct id *id, struct error *error)
+{
+	struct store_body *body = store_body_new(store, id);
+	char path[PATH_SIZE];
+
+	if (!body) {
+		error_set_memory(error);
+		return NULL;
+	}
+	body->is_lost = body->is_in_file = true;
+	if (lost_path(store, id, path, error))
+		body->file = file_open(path, FILE_READ, error);
+	if (!body->file || !read_lost(body, error))
+		store_body_free(&body);
+	return body;
 }
 
 /* From memory to the file. */
@@ -158,7 +196,8 @@ bool body_keep(struct store_body *body, struct error *error)
 {
 	char from[PATH_SIZE], to[PATH_SIZE];
 
-	if (!body_path(body->store, &body->id, true, from, error) ||
+	if (!(body->is_lost ? lost_path(body->store, &body->id, from, error)
+			    : body_path(body->store, &body->id, true, from, error)) ||
 		!body_path(body->store, &body->id, false, to, error) ||
 		!file_rename(from, to, error))
 		return false;

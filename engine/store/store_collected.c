@@ -35,23 +35,55 @@ static bool visit_copy(void *context, const void *row)
 	return visit->row(visit->context, row);
 }
 
-bool store_copy_each(struct store *store, const struct id *mailbox, enum store_state state,
-	store_copy_visit *row, void *context, struct error *error)
+static bool each_from(struct store *store, const struct id *mailbox, enum store_state state,
+	uint64_t from, struct visit *visit, struct error *error)
 {
-	struct visit visit = { row, context };
 	const struct pieces pieces = {
 		.statement = SQL_MESSAGE_PIECE,
 		.state = (int)state,
 		.row_size = sizeof(struct store_copy),
 		.take = take_copy,
 		.visit = visit_copy,
-		.context = &visit,
+		.context = visit,
 	};
 
-	if (pieces_each(store, mailbox, 0, &pieces, error))
+	if (pieces_each(store, mailbox, from, &pieces, error))
 		return true;
 	error_prefix(error, "reading a mailbox's messages");
 	return false;
+}
+
+bool store_copy_each(struct store *store, const struct id *mailbox, enum store_state state,
+	store_copy_visit *row, void *context, struct error *error)
+{
+	struct visit visit = { row, context };
+
+	return each_from(store, mailbox, state, 0, &visit, error);
+}
+
+struct page {
+	struct store_copy *copies;
+	size_t capacity, count;
+};
+
+static bool add_to_page(void *context, const struct store_copy *copy)
+{
+	struct page *page = context;
+
+	page->copies[page->count++] = *copy;
+	return page->count < page->capacity;
+}
+
+bool store_copy_page(struct store *store, const struct id *mailbox, enum store_state state,
+	uint64_t from, struct store_copy *copies, size_t capacity, size_t *count,
+	struct error *error)
+{
+	struct page page = { .copies = copies, .capacity = capacity };
+	struct visit visit = { add_to_page, &page };
+	bool ok = each_from(store, mailbox, state, from, &visit, error);
+
+	*count = page.count;
+	return ok;
 }
 
 /* ---- purging ---- */

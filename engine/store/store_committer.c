@@ -56,6 +56,13 @@ void committer_submit(struct store *store, struct store_request *request)
 	mutex_unlock(committer->mutex);
 }
 
+void committer_wake(struct store *store)
+{
+	mutex_lock(store->committer.mutex);
+	condition_signal(store->committer.filled);
+	mutex_unlock(store->committer.mutex);
+}
+
 void committer_reopen(struct store *store, const struct error *cause)
 {
 	struct committer *committer = &store->committer;
@@ -84,8 +91,9 @@ static bool has_room(struct group *group, struct store_request *request)
 }
 
 /* Takes the next group; false when the thread is to end. An empty group only looks after the database. */
-static bool take_group(struct committer *committer, struct group *group)
+static bool take_group(struct store *store, struct group *group)
 {
+	struct committer *committer = &store->committer;
 	struct list *link;
 	bool goes_on;
 
@@ -93,7 +101,7 @@ static bool take_group(struct committer *committer, struct group *group)
 	list_init(&group->requests);
 	mutex_lock(committer->mutex);
 	while (list_is_empty(&committer->waiting) && !committer->is_stopping &&
-		!committer->must_reopen) {
+		!committer->must_reopen && !backup_is_copying(store)) {
 		if (committer->is_resting)
 			condition_wait(committer->filled, committer->mutex);
 		else if (!condition_wait_for(committer->filled, committer->mutex, IDLE_US))
@@ -308,13 +316,13 @@ static void reopen(struct store *store, struct error *error)
 	int64_t now = clock_monotonic_us();
 
 	committer->is_open = false;
-	if (now < committer->next_attempt_us) {
+	if (now < committer->next_attempt_us && !damage_is_there(store)) {
 		store_connections_shut(store);
 		error_set(error, ERROR_IO, "the database was opened less than a second ago");
 		return;
 	}
 	committer->next_attempt_us = now + REOPEN_INTERVAL_US;
-	committer->is_open = store_connections_reopen(store, error);
+	committer->is_open = store_connections_reopen(store, error) && !damage_is_there(store);
 	if (committer->is_open)
 		committer_log_emptied(store);
 }
@@ -323,7 +331,12 @@ static void reopen_after(struct store *store, const struct error *cause)
 {
 	struct error trouble = *cause, error = { 0 };
 
+	/* A damaged tree is not written to again: what is read of it may still be whole. */
+	if ((store_writer(store)->failed_code & 0xff) == SQLITE_CORRUPT && store->options.on_damage)
+		damage_note(store, cause);
 	reopen(store, &error);
+	if (damage_is_there(store))
+		return;
 	if (store->committer.is_open)
 		error_prefix(&trouble, "the database was closed and opened again after a failure; "
 				       "the mail of that "
@@ -340,6 +353,8 @@ static bool is_open(struct store *store, struct error *error)
 	struct committer *committer = &store->committer;
 	struct error trouble = { 0 };
 
+	if (damage_is_there(store))
+		return damage_refuses(store, error);
 	if (!committer->is_open && clock_monotonic_us() >= committer->next_attempt_us) {
 		reopen(store, NULL);
 		if (committer->is_open) {
@@ -409,6 +424,7 @@ static void run_group(struct store *store, struct group *group)
 {
 	struct committer *committer = &store->committer;
 	struct error error = { 0 };
+	int pages_before = committer->pages_in_log;
 
 	committer->has_discarded = false;
 	/* Nothing is written on connections that somebody has doubts about. */
@@ -436,9 +452,14 @@ static void run_group(struct store *store, struct group *group)
 		keeper_notice(store, committer->pages_in_log, committer->has_discarded);
 	/* An empty group means that for a while nothing came: the next wait is for as long as it takes,
 	 * unless the database is still to be opened. */
-	committer->is_resting = !group->count && committer->is_open;
-	if (committer->is_resting)
+	committer->is_resting = !group->count && (committer->is_open || damage_is_there(store)) &&
+				!backup_is_copying(store);
+	if (committer->is_resting && committer->is_open)
 		(void)sqlite3_db_release_memory(store_writer(store)->handle);
+	/* The log may have begun anew. */
+	backup_step(store, committer->pages_in_log >= pages_before
+				   ? committer->pages_in_log - pages_before
+				   : committer->pages_in_log);
 }
 
 static void run(void *context)
@@ -446,13 +467,13 @@ static void run(void *context)
 	struct store *store = context;
 	struct group group;
 
-	while (take_group(&store->committer, &group))
+	while (take_group(store, &group))
 		run_group(store, &group);
 }
 
 bool committer_start(struct store *store, struct error *error)
 {
-	store->committer.is_open = true;
+	store->committer.is_open = !damage_is_there(store);
 	store->committer.thread = thread_start("committer", run, store, error);
 	return store->committer.thread != NULL;
 }

@@ -161,15 +161,16 @@ bool database_integer(
 	struct database *database, const char *sql, int64_t *value, struct error *error)
 {
 	sqlite3_stmt *statement = NULL;
-	bool has_row = false;
+	bool has_row = false, ok;
 	int code = sqlite3_prepare_v2(database->handle, sql, -1, &statement, NULL);
 
 	if (code != SQLITE_OK)
 		return database_failed(database, code, error, "reading the database");
-	if (database_step(database, statement, &has_row, error))
+	ok = database_step(database, statement, &has_row, error);
+	if (ok)
 		*value = has_row ? sqlite3_column_int64(statement, 0) : 0;
-	code = sqlite3_finalize(statement);
-	return code == SQLITE_OK;
+	(void)sqlite3_finalize(statement);
+	return ok;
 }
 
 sqlite3_stmt *database_statement(

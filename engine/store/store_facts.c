@@ -117,17 +117,22 @@ static bool is_key(const char *text, size_t capacity)
 	return text[0] && fits(text, capacity);
 }
 
+static bool check_fact(const struct store_fact *fact, struct error *error)
+{
+	return (is_key(fact->key, STORE_FACT_KEY_SIZE) &&
+		       fits(fact->value, STORE_FACT_VALUE_MAX)) ||
+	       error_set(error, ERROR_INVALID, "what the mailbox is told of '%.64s' is too long",
+		       fact->key);
+}
+
 static bool check(const struct store_mailbox_edit *edit, struct error *error)
 {
 	if (!fits(edit->name, STORE_NAME_SIZE) || !fits(edit->description, STORE_DESCRIPTION_SIZE))
 		return error_set(
 			error, ERROR_INVALID, "the mailbox's name or description is too long");
 	for (size_t i = 0; edit->sets_facts && i < edit->fact_count; i++) {
-		if (!is_key(edit->facts[i].key, STORE_FACT_KEY_SIZE) ||
-			!fits(edit->facts[i].value, STORE_FACT_VALUE_MAX))
-			return error_set(error, ERROR_INVALID,
-				"what the mailbox is told of '%.64s' is too long",
-				edit->facts[i].key);
+		if (!check_fact(&edit->facts[i], error))
+			return false;
 	}
 	for (size_t i = 0; edit->sets_aliases && i < edit->alias_count; i++) {
 		if (!is_key(edit->aliases[i], STORE_ALIAS_SIZE))
@@ -144,6 +149,34 @@ bool store_mailbox_edit(struct store *store, const struct id *mailbox,
 
 	return check(edit, error) &&
 	       committer_perform(store, "changing a mailbox", change_mailbox, &change, error);
+}
+
+/* ---- one fact ---- */
+
+struct setting {
+	const struct id *mailbox;
+	const struct store_fact *fact;
+};
+
+static bool set_fact(struct store *store, void *arguments, int64_t *file_bytes, struct error *error)
+{
+	const struct setting *setting = arguments;
+	struct database *writer = store_writer(store);
+	int64_t mailbox = 0;
+
+	(void)file_bytes;
+	return mailbox_number(writer, setting->mailbox, &mailbox, error) &&
+	       insert(writer, SQL_FACT_SET, mailbox, setting->fact->key, setting->fact->value,
+		       error);
+}
+
+bool store_fact_set(struct store *store, const struct id *mailbox, const struct store_fact *fact,
+	struct error *error)
+{
+	struct setting setting = { mailbox, fact };
+
+	return check_fact(fact, error) &&
+	       committer_perform(store, "noting a fact of a mailbox", set_fact, &setting, error);
 }
 
 /* ---- reading ---- */

@@ -105,6 +105,7 @@ struct keeper {
 	struct condition *wake;
 	bool is_stopping;
 	bool is_resting; /* nothing to do until woken */
+	unsigned holds;	 /* while there are some no body is unlinked */
 	bool must_checkpoint;
 	bool must_sweep;
 	bool must_purge;
@@ -136,6 +137,31 @@ struct room {
 };
 enum { KEEP_UNTOLD = -1 };
 
+/* The database is only read. Set once, under the committer's mutex. */
+struct damage {
+	atomic_bool is_there;
+	struct error why;
+};
+
+/* What a backup shares with the committer, which copies. */
+enum backup_state { BACKUP_NONE, BACKUP_COPYING, BACKUP_COPIED, BACKUP_FAILED };
+struct backup {
+	atomic_bool is_copying; /* the committer is to do a step behind each group */
+	atomic_bool is_broken;	/* mail needs the room: unlinks are not held back any longer */
+	struct mutex *mutex;
+	struct condition *changed;
+	/* under the mutex */
+	bool is_taken;
+	bool must_stop;
+	enum backup_state state;
+	struct error error; /* BACKUP_FAILED */
+	int64_t pages, pages_left, pages_copied;
+	/* the committer's while it copies */
+	char path[PATH_SIZE];
+	sqlite3 *copy;
+	sqlite3_backup *steps;
+};
+
 struct store {
 	struct store_options options;
 	char folder[PATH_SIZE];
@@ -149,6 +175,8 @@ struct store {
 	struct readers readers;
 	struct keeper keeper;
 	struct room room;
+	struct damage damage;
+	struct backup backup;
 };
 
 static inline struct database *store_writer(struct store *store)
@@ -166,7 +194,8 @@ bool store_sync_folder(struct store *store, const char *folder, struct error *er
 
 bool store_connections_init(struct store *store, struct error *error);
 void store_connections_clear(struct store *store);
-/* Opens the writer, brings the schema up, settles the log, opens the others. All or none. */
+/* Opens the writer, brings the schema up, settles the log, opens the others. All or none; or, of a damaged
+ * database that may be read, all but the writer (damage_is_there()). */
 bool store_connections_open(struct store *store, struct error *error);
 /* Both wait for each connection's request to end and close all without a checkpoint; the second then
  * opens all. */
@@ -174,6 +203,17 @@ void store_connections_shut(struct store *store);
 bool store_connections_reopen(struct store *store, struct error *error);
 /* After the threads have ended: settles, and leaves no log when that went well. */
 void store_connections_finish(struct store *store);
+
+/* ---- store_damage.c ---- */
+
+static inline bool damage_is_there(struct store *store)
+{
+	return atomic_load(&store->damage.is_there);
+}
+/* From now on it is only read. */
+void damage_note(struct store *store, const struct error *why);
+/* Sets the error of a write; returns false. */
+bool damage_refuses(struct store *store, struct error *error);
 
 /* ---- store_log.c ---- */
 
@@ -191,6 +231,8 @@ bool committer_start(struct store *store, struct error *error);
 void committer_stop(struct store *store); /* after what was submitted */
 void committer_clear(struct committer *committer);
 void committer_submit(struct store *store, struct store_request *request);
+/* There is a step of a backup to do. */
+void committer_wake(struct store *store);
 /* A sync has failed somewhere else: closes and reopens the database between two groups. */
 void committer_reopen(struct store *store, const struct error *cause);
 
@@ -316,6 +358,12 @@ bool body_sync(struct store_body *body, struct error *error);
 /* Gives the file its name; from then on it is never removed for being without a row. */
 bool body_keep(struct store_body *body, struct error *error);
 
+/* ---- store_lost.c ---- */
+
+/* bodies/lost/ID. */
+bool lost_path(
+	const struct store *store, const struct id *id, char path[PATH_SIZE], struct error *error);
+
 /* ---- store_reader.c ---- */
 
 bool readers_init(struct store *store, struct error *error);
@@ -334,8 +382,24 @@ void keeper_notice(struct store *store, int pages_in_log, bool has_discarded);
 void keeper_purge(struct store *store); /* a mailbox was deleted */
 void keeper_look(struct store *store);	/* after the room on the disk */
 bool keeper_is_stopping(struct store *store);
+/* Between the two no body is unlinked. */
+void keeper_hold(struct store *store);
+void keeper_release(struct store *store);
 /* Unlinks the files of `discarded` and forgets them; on the caller's thread. */
 bool keeper_sweep(struct store *store, struct error *error);
+
+/* ---- store_backup.c ---- */
+
+bool backup_init(struct backup *backup, struct error *error);
+void backup_clear(struct backup *backup);
+void backup_remove_left(struct store *store); /* at the start, and at the end of each */
+bool backup_is_copying(struct store *store);
+/* On the committer, behind a group that wrote so many pages. */
+void backup_step(struct store *store, int pages_written);
+/* On the committer, or when it has ended: the connection that is copied goes away. */
+void backup_writer_closes(struct store *store);
+/* There is no room for it any more. */
+void backup_break(struct store *store);
 
 /* ---- store_mailbox.c ---- */
 

@@ -102,6 +102,35 @@ struct batch {
 	size_t count;
 };
 
+void keeper_hold(struct store *store)
+{
+	mutex_lock(store->keeper.mutex);
+	store->keeper.holds++;
+	mutex_unlock(store->keeper.mutex);
+}
+
+void keeper_release(struct store *store)
+{
+	struct keeper *keeper = &store->keeper;
+
+	mutex_lock(keeper->mutex);
+	assert(keeper->holds);
+	keeper->holds--;
+	keeper->must_sweep = true;
+	condition_signal(keeper->wake);
+	mutex_unlock(keeper->mutex);
+}
+
+static bool is_held(struct store *store)
+{
+	bool held;
+
+	mutex_lock(store->keeper.mutex);
+	held = store->keeper.holds > 0;
+	mutex_unlock(store->keeper.mutex);
+	return held;
+}
+
 static bool next_batch(
 	struct store *store, struct bytes after, struct batch *batch, struct error *error)
 {
@@ -183,7 +212,8 @@ bool keeper_sweep(struct store *store, struct error *error)
 		if (!next_batch(store, after, &batch, error))
 			return false;
 		is_last = batch.count < SWEEP_BATCH;
-		if (!batch.count)
+		/* Asked behind the list: what was discarded by then is in no copy that a hold is for. */
+		if (!batch.count || is_held(store))
 			break;
 		last = batch.ids[batch.count - 1];
 		after = bytes_make(last.bytes, sizeof last.bytes);
@@ -337,9 +367,13 @@ static void run(void *context)
 		bool more = true;
 
 		mutex_unlock(keeper->mutex);
-		if (tasks.tidy)
-			more = tidy(store, &tasks);
-		more |= work(store, &tasks);
+		if (damage_is_there(store)) {
+			more = false;
+		} else {
+			if (tasks.tidy)
+				more = tidy(store, &tasks);
+			more |= work(store, &tasks);
+		}
 		mutex_lock(keeper->mutex);
 		keeper->is_resting = !more && groups == keeper->groups;
 	}

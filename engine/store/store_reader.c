@@ -246,7 +246,7 @@ bool readers_init(struct store *store, struct error *error)
 		readers->pool[i].database = &store->databases[DATABASE_READER + i];
 	}
 	readers->mutex = mutex_new(error);
-	readers->filled = condition_new(error);
+	readers->filled = readers->mutex ? condition_new(error) : NULL;
 	return readers->mutex && readers->filled;
 }
 
@@ -266,7 +266,7 @@ void readers_stop(struct store *store)
 {
 	struct readers *readers = &store->readers;
 
-	if (!readers->mutex)
+	if (!readers->filled)
 		return;
 	mutex_lock(readers->mutex);
 	readers->is_stopping = true;

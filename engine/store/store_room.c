@@ -203,6 +203,9 @@ static bool purge_for_room(struct store *store, struct error *error)
 		wanted = ROOM_MARGIN;
 	if (!measure(store, error))
 		return false;
+	/* What is unlinked must give room, and the copy of the database takes some. */
+	if (atomic_load(&room->left) < wanted)
+		backup_break(store);
 	while (purged && atomic_load(&room->left) < wanted && !keeper_is_stopping(store)) {
 		if (!collected_purge(store, INT64_MAX, NEED_BATCH, &purged, error) ||
 			!keeper_sweep(store, error) || !measure(store, error))

@@ -144,7 +144,9 @@ static bool tell(struct scan *scan, struct error *error)
 		error_set(&trouble, ERROR_CORRUPT,
 			"%zu sealed messages on the disk are in no mailbox; they were moved to %s. "
 			"After a power cut these are messages whose sender was told to send again; "
-			"keep the files if anything else has happened to the data folder",
+			"if anything else has happened to the data folder, they may be all there "
+			"is: "
+			"lettergatectl storage recover brings them back",
 			scan->lost, scan->store->lost);
 		store_trouble(scan->store, &trouble);
 	}
@@ -152,8 +154,9 @@ static bool tell(struct scan *scan, struct error *error)
 		id_text(&scan->first_missing, text);
 		error_set(&trouble, ERROR_CORRUPT,
 			"the sealed bytes of %zu messages are missing from %s (the first is %s): "
-			"restore "
-			"that folder from a backup",
+			"put the files back, from a backup if need be; lettergatectl storage "
+			"recover "
+			"finds those in bodies/lost",
 			scan->missing, scan->store->bodies, text);
 		store_trouble(scan->store, &trouble);
 	}

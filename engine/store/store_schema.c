@@ -217,19 +217,25 @@ static bool check_application(struct database *database, int64_t version, struct
 		"or choose another data folder");
 }
 
+bool schema_check(struct database *database, int64_t *version, struct error *error)
+{
+	if (!database_integer(database, "PRAGMA user_version", version, error) ||
+		!check_application(database, *version, error))
+		return false;
+	return (*version <= SCHEMA_VERSION && *version >= 0) ||
+	       error_set(error, ERROR_STATE,
+		       "the data folder was written by a newer version of Lettergate (database "
+		       "version "
+		       "%lld, this program knows %d): install that version again",
+		       (long long)*version, SCHEMA_VERSION);
+}
+
 bool schema_bring_up(struct database *database, struct error *error)
 {
 	int64_t version = 0;
 
-	if (!database_integer(database, "PRAGMA user_version", &version, error) ||
-		!check_application(database, version, error))
+	if (!schema_check(database, &version, error))
 		return false;
-	if (version > SCHEMA_VERSION || version < 0)
-		return error_set(error, ERROR_STATE,
-			"the data folder was written by a newer version of Lettergate (database "
-			"version "
-			"%lld, this program knows %d): install that version again",
-			(long long)version, SCHEMA_VERSION);
 	if (version == 0 && !database_exec(database, layout, error))
 		return false;
 	if (!set_up_log(database, error))

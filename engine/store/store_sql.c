@@ -48,6 +48,8 @@ const char *const statement_sql[STATEMENT_COUNT] = {
 	[SQL_OLD_KEYS_DELETE] = "DELETE FROM old_keys WHERE mailbox = ?1",
 
 	[SQL_FACT_INSERT] = "INSERT INTO mailbox_facts (mailbox, key, value) VALUES (?1, ?2, ?3)",
+	[SQL_FACT_SET] = "INSERT INTO mailbox_facts (mailbox, key, value) VALUES (?1, ?2, ?3) "
+			 "ON CONFLICT (mailbox, key) DO UPDATE SET value = excluded.value",
 	[SQL_FACTS_DELETE] = "DELETE FROM mailbox_facts WHERE mailbox = ?1",
 	[SQL_FACT_NEXT] = "SELECT mailboxes.number, mailboxes.id, key, value FROM mailbox_facts "
 			  "CROSS JOIN mailboxes ON mailboxes.number = mailbox_facts.mailbox "
@@ -90,6 +92,10 @@ const char *const statement_sql[STATEMENT_COUNT] = {
 			   "UNION ALL SELECT id, 0 FROM discarded ORDER BY id",
 	[SQL_BODY_FILE_BYTES] = "SELECT total(sealed_size) FROM bodies INDEXED BY bodies_in_files "
 				"WHERE sealed IS NULL",
+	[SQL_BODY_NEXT_FILE] = "SELECT id, sealed_size FROM bodies INDEXED BY bodies_in_files "
+			       "WHERE sealed IS NULL AND id > ?1 ORDER BY id LIMIT 1",
+	[SQL_BODY_FIND_FILE] = "SELECT number, sealed_size FROM bodies INDEXED BY bodies_in_files "
+			       "WHERE sealed IS NULL AND id = ?1",
 
 	[SQL_MESSAGE_INSERT] =
 		"INSERT INTO messages (id, mailbox, body, received_us, size, state, ledger_number) "
@@ -113,6 +119,7 @@ const char *const statement_sql[STATEMENT_COUNT] = {
 		"UPDATE messages SET state = 1, collected_us = ?2 WHERE number = ?1",
 	[SQL_MESSAGE_QUARANTINE] = "UPDATE messages SET state = 2 "
 				   "WHERE number = ?1 AND id = ?2 AND mailbox = ?3 AND state = 0",
+	[SQL_MESSAGE_RELEASE] = "UPDATE messages SET state = 0 WHERE body = ?1 AND state = 2",
 	[SQL_MESSAGE_DELETE] = "DELETE FROM messages WHERE number = ?1",
 	[SQL_MESSAGE_OF_BODY] = "SELECT 1 FROM messages INDEXED BY messages_of_body "
 				"WHERE body = ?1 LIMIT 1",

@@ -11,7 +11,7 @@ bool syncers_init(struct syncers *syncers, struct error *error)
 {
 	list_init(&syncers->waiting);
 	syncers->mutex = mutex_new(error);
-	syncers->filled = condition_new(error);
+	syncers->filled = syncers->mutex ? condition_new(error) : NULL;
 	return syncers->mutex && syncers->filled;
 }
 
@@ -72,7 +72,7 @@ void syncers_stop(struct store *store)
 {
 	struct syncers *syncers = &store->syncers;
 
-	if (!syncers->mutex)
+	if (!syncers->filled)
 		return;
 	mutex_lock(syncers->mutex);
 	syncers->is_stopping = true;

@@ -158,12 +158,31 @@ static void names_copy(struct names *copy, const struct names *names)
 		names_put(copy, names->items[i].path, names->items[i].inode);
 }
 
+/* What is in a folder goes where it goes. */
+static void names_move_inner(struct names *names, const char *from, const char *to)
+{
+	size_t length = strlen(from);
+
+	for (size_t i = 0; i < names->count; i++) {
+		struct name *name = &names->items[i];
+		char path[PATH_SIZE];
+
+		if (strncmp(name->path, from, length) != 0 || name->path[length] != '/')
+			continue;
+		snprintf(path, sizeof path, "%s%s", to, name->path + length);
+		free(name->path);
+		name->path = strdup(path);
+	}
+}
+
 static void names_apply(struct names *names, const struct change *change)
 {
 	struct name *name = names_find(names, change->path);
 
 	switch (change->kind) {
 	case EVENT_RENAME:
+		if (name && !name->inode && !change->inode)
+			names_move_inner(names, change->path, change->other);
 		if (name && name->inode == change->inode)
 			names_remove(names, change->path);
 		names_put(names, change->other, change->inode);

@@ -1,19 +1,24 @@
-/* gateway_check.c -- opens the store that a power cut left and holds it against what the engine and the
- * clients noted up to the cut.
+/* gateway_check.c -- opens the store that a power cut left, or a backup, and holds it against what the engine and the
+ * clients noted up to then.
  *
  * What was received and not asked to go is there, and opens to the bytes that were sent; what was deleted
- * is not. A message that nobody was told about may be there, then whole, once, and in a mailbox that it was
- * sent to. Engine and clients are held to it each by their own notes. */
+ * is not, or is kept as collected where that is wanted. A message that nobody was told about may be there, then whole,
+ * once, and in a mailbox that it was sent to. A mailbox opens with what was answered last, or with what a change
+ * would have made that was under way. Engine and clients are held to it each by their own notes. */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "crypto/seal.h"
-#include "gateway_load.h"
+#include "gateway_keys.h"
 #include "load_internal.h"
+#include "platform/file.h"
+#include "store/store_backup.h"
+#include "store/store_collected.h"
 
 enum { SEALED_MAX = 1024 * 1024, TABLE_SIZE = 1 << 14 };
 
 /* Of a message, by its id. */
-enum { RECEIVED = 1, DELETING = 2, DELETED = 4, FOUND = 8 };
+enum { RECEIVED = 1, DELETING = 2, DELETED = 4, FOUND = 8, KEEPING = 16 };
 
 struct message {
 	struct id id;
@@ -22,8 +27,15 @@ struct message {
 
 /* Of a transaction; a bit for each mailbox. */
 struct transaction {
-	bool is_answered;
-	unsigned collecting, collected, found;
+	struct gateway_told told;
+	unsigned found;
+};
+
+/* A mailbox. */
+struct mailbox {
+	bool is_created, is_found;
+	size_t asked, changed; /* changes of its keys */
+	struct mailbox_keyring *keyring;
 };
 
 struct check {
@@ -31,8 +43,8 @@ struct check {
 	struct store *store;
 	struct message *messages; /* TABLE_SIZE, a hash table */
 	struct transaction *transactions;
-	bool is_created[GATEWAY_MAILBOXES];
-	bool is_found[GATEWAY_MAILBOXES];
+	struct mailbox mailboxes[GATEWAY_MAILBOXES];
+	bool keeps; /* collected mail, by the note that is read */
 	struct error *error;
 	bool ok;
 };
@@ -54,63 +66,80 @@ static struct message *message_of(struct check *check, const struct id *id)
 
 /* ---- what was noted ---- */
 
-static void take_id(struct check *check, const struct bytes *parts)
+/* Promises count up to one event, what was asked for up to another one. */
+enum weight { PROMISE, REQUEST };
+
+static void take_id(struct check *check, const struct bytes *parts, bool is_promised)
 {
 	static const struct {
 		const char *word;
+		enum weight weight;
 		unsigned flag;
 	} words[] = {
-		{ "received", RECEIVED },
-		{ "deleting", DELETING },
-		{ "deleted", DELETED },
+		{ "received", PROMISE, RECEIVED },
+		{ "deleting", REQUEST, DELETING },
+		{ "deleted", PROMISE, DELETED },
 	};
 	struct id id;
 
 	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
-		if (bytes_equal_text(parts[0], words[i].word) && id_parse(parts[1], &id))
-			message_of(check, &id)->flags |= words[i].flag;
+		if (!bytes_equal_text(parts[0], words[i].word) || !id_parse(parts[1], &id) ||
+			(words[i].weight == PROMISE && !is_promised))
+			continue;
+		message_of(check, &id)->flags |= words[i].flag;
+		if (words[i].flag == DELETING && check->keeps)
+			message_of(check, &id)->flags |= KEEPING;
 	}
 }
 
-static void take_client(struct check *check, const struct bytes *parts)
+/* "WORD N I" of transactions, "WORD I" and "WORD I K" of mailboxes. */
+static void take_client(struct check *check, const struct bytes *parts, bool is_promised)
 {
 	struct transaction *transaction;
-	uint64_t number = 0, mailbox = 0;
+	struct mailbox *mailbox;
+	uint64_t first = 0, second = 0;
 
-	if (!bytes_parse_number(parts[2], check->load->transactions, &number))
+	check->keeps |= bytes_equal_text(parts[1], "keeping");
+	if (!bytes_parse_number(parts[2], check->load->transactions, &first))
 		return;
-	transaction = &check->transactions[number];
-	if (bytes_equal_text(parts[1], "created") && number < GATEWAY_MAILBOXES)
-		check->is_created[number] = true;
+	bytes_parse_number(parts[3], GATEWAY_CHANGES_MAX, &second);
+	transaction = &check->transactions[first];
+	mailbox = &check->mailboxes[first % GATEWAY_MAILBOXES];
+	if (bytes_equal_text(parts[1], "collecting"))
+		transaction->told.collecting |= 1u << second;
+	else if (bytes_equal_text(parts[1], "changing"))
+		mailbox->asked = (size_t)second;
+	else if (!is_promised)
+		return;
+	else if (bytes_equal_text(parts[1], "created"))
+		mailbox->is_created = true;
 	else if (bytes_equal_text(parts[1], "answered"))
-		transaction->is_answered = true;
-	else if (!bytes_parse_number(parts[3], GATEWAY_MAILBOXES - 1, &mailbox))
-		return;
-	else if (bytes_equal_text(parts[1], "collecting"))
-		transaction->collecting |= 1u << mailbox;
+		transaction->told.is_answered = true;
 	else if (bytes_equal_text(parts[1], "collected"))
-		transaction->collected |= 1u << mailbox;
+		transaction->told.collected |= 1u << second;
+	else if (bytes_equal_text(parts[1], "changed"))
+		mailbox->changed = (size_t)second;
 }
 
-static void take_note(struct check *check, const char *text)
+static void take_note(struct check *check, const char *text, bool is_promised)
 {
 	struct bytes rest = bytes_of(text), parts[4] = { { NULL, 0 } };
 
 	for (size_t i = 0; i < 4; i++)
 		bytes_split(&rest, ' ', &parts[i]);
 	if (bytes_equal_text(parts[0], "client"))
-		take_client(check, parts);
+		take_client(check, parts, is_promised);
 	else
-		take_id(check, parts);
+		take_id(check, parts, is_promised);
 }
 
 /* ---- a message that is there ---- */
 
-static bool open_message(struct check *check, const struct gateway_mailbox *mailbox,
-	const struct store_message *message, struct buf *plain)
+static bool open_message(struct check *check, unsigned mailbox, const struct store_message *message,
+	struct buf *plain)
 {
-	struct opener *opener =
-		opener_new(&mailbox->id, &message->sealed_id, mailbox->keyring, check->error);
+	struct opener *opener = opener_new(&check->load->mailboxes[mailbox].id, &message->sealed_id,
+		check->mailboxes[mailbox].keyring, check->error);
 	struct buf sealed;
 	bool ok;
 
@@ -125,36 +154,20 @@ static bool open_message(struct check *check, const struct gateway_mailbox *mail
 	return ok;
 }
 
-static bool compare(struct check *check, struct bytes plain, uint64_t *number)
-{
-	struct buf sent;
-	size_t begin = 0;
-	bool ok;
-
-	if (!gateway_content_find(plain, number, &begin) || !*number ||
-		*number > check->load->transactions)
-		return error_set(check->error, ERROR_CORRUPT, "it is none that was sent");
-	ok = gateway_content(check->load->seed, *number, &sent)
-		     ? bytes_equal(bytes_skip(plain, begin), buf_view(&sent)) ||
-			       error_set(check->error, ERROR_CORRUPT,
-				       "it differs from transaction %llu",
-				       (unsigned long long)*number)
-		     : error_set_memory(check->error);
-	buf_clear(&sent);
-	return ok;
-}
-
-static bool judge(struct check *check, unsigned mailbox, const struct id *id, uint64_t number)
+static bool judge(struct check *check, unsigned mailbox, const struct id *id, uint64_t number,
+	bool is_collected)
 {
 	struct transaction *transaction = &check->transactions[number];
 	struct message *noted = message_of(check, id);
 	unsigned bit = 1u << mailbox;
 	const char *why = NULL;
 
-	if (noted->flags & DELETED)
+	if (!is_collected && noted->flags & DELETED)
 		why = "the engine deleted it and it is back";
-	else if (transaction->collected & bit)
+	else if (!is_collected && transaction->told.collected & bit)
 		why = "its collector heard that it is deleted and it is back";
+	else if (is_collected && !(noted->flags & KEEPING))
+		why = "nobody asked to collect and keep it";
 	else if (noted->flags & FOUND || transaction->found & bit)
 		why = "it is there twice";
 	else if (!(gateway_targets(check->load->seed, number) & bit))
@@ -165,8 +178,8 @@ static bool judge(struct check *check, unsigned mailbox, const struct id *id, ui
 			       (unsigned long long)number, why);
 }
 
-static bool check_message(
-	struct check *check, unsigned mailbox, const struct store_message *message)
+static bool check_message(struct check *check, unsigned mailbox,
+	const struct store_message *message, bool is_collected)
 {
 	char id[ID_TEXT_SIZE];
 	uint64_t number = 0;
@@ -174,9 +187,9 @@ static bool check_message(
 	bool ok;
 
 	buf_init(&plain, SEALED_MAX);
-	ok = open_message(check, &check->load->mailboxes[mailbox], message, &plain) &&
-	     compare(check, buf_view(&plain), &number) &&
-	     judge(check, mailbox, &message->id, number);
+	ok = open_message(check, mailbox, message, &plain) &&
+	     gateway_content_compare(check->load, buf_view(&plain), &number, check->error) &&
+	     judge(check, mailbox, &message->id, number, is_collected);
 	buf_clear(&plain);
 	id_text(&message->id, id);
 	if (!ok)
@@ -186,36 +199,57 @@ static bool check_message(
 
 /* ---- mailboxes ---- */
 
-static bool is_same(const struct store_mailbox *found, const struct store_mailbox *stored)
-{
-	return memcmp(found->identity_key, stored->identity_key, IDENTITY_KEY_SIZE) == 0 &&
-	       memcmp(found->box_key, stored->box_key, BOX_KEY_SIZE) == 0 &&
-	       memcmp(found->key_signature, stored->key_signature, KEY_SIGNATURE_SIZE) == 0 &&
-	       bytes_equal(bytes_make(found->password_wrap, found->password_wrap_size),
-		       bytes_make(stored->password_wrap, stored->password_wrap_size));
-}
-
-static bool check_known(struct check *check, unsigned index, const struct store_mailbox *mailbox,
+static bool check_waiting(struct check *check, unsigned index, const struct store_mailbox *mailbox,
 	const struct store_mailbox_counts *counts)
 {
 	struct store_message *messages = NULL;
 	size_t count = 0;
-	bool ok;
+	bool ok = load_list(check->store, &mailbox->id, &messages, &count, check->error);
 
-	check->is_found[index] = true;
-	/* The wrap is the one that the password opened. */
-	if (!is_same(mailbox, &check->load->mailboxes[index].stored))
-		return error_set(check->error, ERROR_CORRUPT, "mailbox %u has other keys", index);
-	ok = load_list(check->store, &mailbox->id, &messages, &count, check->error);
 	if (ok && (count != counts->waiting ||
 			  counts->received != counts->waiting + counts->collected))
 		ok = error_set(check->error, ERROR_CORRUPT,
 			"mailbox %u does not count what it holds", index);
 	for (size_t i = 0; ok && i < count; i++)
-		ok = check_message(check, index, &messages[i]);
+		ok = check_message(check, index, &messages[i], false);
 	free(messages);
-	ok = ok && load_check_chain(check->store, &mailbox->id, counts->received, check->error);
 	return ok;
+}
+
+struct collected {
+	struct check *check;
+	unsigned index;
+	bool ok;
+};
+
+static bool take_collected(void *context, const struct store_copy *copy)
+{
+	struct collected *collected = context;
+
+	collected->ok = check_message(collected->check, collected->index, &copy->message, true);
+	return collected->ok;
+}
+
+static bool check_known(struct check *check, unsigned index, const struct store_mailbox *mailbox,
+	const struct store_mailbox_counts *counts)
+{
+	const struct gateway_mailbox *known = &check->load->mailboxes[index];
+	struct mailbox *seen = &check->mailboxes[index];
+	struct collected collected = { check, index, true };
+
+	seen->is_found = true;
+	seen->keyring = gateway_keys_open(check->store, mailbox, &known->keys[seen->changed],
+		seen->asked > seen->changed ? seen->asked - seen->changed + 1 : 1, check->error);
+	if (!seen->keyring) {
+		error_prefix(check->error, "mailbox %u, changes %zu to %zu", index, seen->changed,
+			seen->asked);
+		return false;
+	}
+	return check_waiting(check, index, mailbox, counts) &&
+	       store_copy_each(check->store, &mailbox->id, STORE_COLLECTED, take_collected,
+		       &collected, check->error) &&
+	       collected.ok &&
+	       load_check_chain(check->store, &mailbox->id, counts->received, check->error);
 }
 
 static void check_mailbox(void *context, const struct store_mailbox *mailbox,
@@ -241,7 +275,7 @@ static bool check_missing(struct check *check)
 	char id[ID_TEXT_SIZE];
 
 	for (unsigned i = 0; i < GATEWAY_MAILBOXES; i++) {
-		if (check->is_created[i] && !check->is_found[i])
+		if (check->mailboxes[i].is_created && !check->mailboxes[i].is_found)
 			return error_set(check->error, ERROR_CORRUPT, "mailbox %u is lost", i);
 	}
 	for (size_t i = 0; i < TABLE_SIZE; i++) {
@@ -250,13 +284,17 @@ static bool check_missing(struct check *check)
 		id_text(&message->id, id);
 		if (message->flags & RECEIVED && !(message->flags & (DELETING | FOUND)))
 			return error_set(check->error, ERROR_CORRUPT, "message %s is lost", id);
+		if (message->flags & RECEIVED && message->flags & KEEPING &&
+			!(message->flags & FOUND))
+			return error_set(check->error, ERROR_CORRUPT,
+				"message %s is neither waiting nor kept as collected", id);
 	}
 	for (uint64_t i = 1; i <= check->load->transactions; i++) {
 		const struct transaction *transaction = &check->transactions[i];
 		unsigned targets = gateway_targets(check->load->seed, i);
 
-		if (transaction->is_answered &&
-			targets & ~(transaction->found | transaction->collecting))
+		if (transaction->told.is_answered &&
+			targets & ~(transaction->found | transaction->told.collecting))
 			return error_set(check->error, ERROR_CORRUPT,
 				"transaction %llu was answered 250 and is lost",
 				(unsigned long long)i);
@@ -264,27 +302,84 @@ static bool check_missing(struct check *check)
 	return true;
 }
 
-bool gateway_load_check(void *context, const struct recording *recording, size_t count,
-	const char *folder, struct error *error)
+/* What starts removes what a backup of then had begun. */
+static bool check_left(const char *folder, struct error *error)
+{
+	char path[PATH_SIZE];
+
+	if (!path_join(folder, STORE_BACKUP_FOLDER, path, error))
+		return false;
+	return !file_exists(path) ||
+	       error_set(error, ERROR_STATE, "a part of a backup is left in %s", path);
+}
+
+static bool check_folder(struct check *check, const char *folder)
 {
 	/* Syncing the copy would only cost time. */
 	const struct store_options options = { .folder = folder, .without_sync = true };
-	struct check check = { .load = context, .error = error, .ok = true };
+
+	check->store = store_open(&options, check->error);
+	check->ok = check->store &&
+		    store_mailbox_each(check->store, check_mailbox, check, check->error) &&
+		    check->ok;
+	store_close(&check->store);
+	return check->ok && check_missing(check) && check_left(folder, check->error);
+}
+
+/* Promises up to one event, requests up to another. */
+static bool check_span(const struct gateway_load *load, const struct recording *recording,
+	size_t promised, size_t asked, const char *folder, struct error *error)
+{
+	struct check check = { .load = load, .error = error, .ok = true };
+	bool ok;
 
 	check.messages = calloc(TABLE_SIZE, sizeof *check.messages);
-	check.transactions = calloc(check.load->transactions + 1, sizeof *check.transactions);
+	check.transactions = calloc(load->transactions + 1, sizeof *check.transactions);
 	if (!check.messages || !check.transactions)
 		abort();
-	for (size_t i = recording->first; i < count; i++) {
+	for (size_t i = recording->first; i < asked; i++) {
 		if (recording->events[i].kind == EVENT_PROMISE)
-			take_note(&check, recording->events[i].path);
+			take_note(&check, recording->events[i].path, i < promised);
 	}
-	check.store = store_open(&options, error);
-	check.ok = check.store && store_mailbox_each(check.store, check_mailbox, &check, error) &&
-		   check.ok;
-	store_close(&check.store);
-	check.ok = check.ok && check_missing(&check);
+	ok = check_folder(&check, folder);
+	for (size_t i = 0; i < GATEWAY_MAILBOXES; i++)
+		mailbox_keyring_free(&check.mailboxes[i].keyring);
 	free(check.messages);
 	free(check.transactions);
-	return check.ok;
+	return ok;
+}
+
+bool gateway_load_check(void *context, const struct recording *recording, size_t count,
+	const char *folder, struct error *error)
+{
+	return check_span(context, recording, count, count, folder, error);
+}
+
+/* The number of the event after that note. */
+static size_t find_note(const struct recording *recording, const char *word, size_t number)
+{
+	char text[64];
+
+	snprintf(text, sizeof text, "client %s %zu", word, number);
+	for (size_t i = recording->first; i < recording->count; i++) {
+		if (recording->events[i].kind == EVENT_PROMISE &&
+			strcmp(recording->events[i].path, text) == 0)
+			return i + 1;
+	}
+	abort();
+}
+
+bool gateway_load_check_backup(struct gateway_load *load, const struct recording *recording,
+	size_t number, struct error *error)
+{
+	char name[64], folder[PATH_SIZE];
+
+	snprintf(name, sizeof name, "backup-%zu", number);
+	if (!path_join(load->copies, name, folder, error))
+		return false;
+	if (check_span(load, recording, find_note(recording, "copying", number),
+		    find_note(recording, "copied", number), folder, error))
+		return true;
+	error_prefix(error, "backup %zu", number);
+	return false;
 }

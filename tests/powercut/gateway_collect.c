@@ -13,8 +13,8 @@
 enum {
 	MESSAGE_MAX = 1024 * 1024,
 	READ_MAX = 25, /* messages of one session */
-	IN_USE_PAUSE_US = 20000,
-	IN_USE_MAX = 500,
+	PUT_OFF_PAUSE_US = 20000,
+	PUT_OFF_MAX = 500,
 };
 
 struct collector {
@@ -27,7 +27,8 @@ struct collector {
 	size_t waiting;
 	uint64_t removed[READ_MAX]; /* numbers of transactions */
 	size_t removed_count;
-	bool is_in_use; /* another session has the mailbox */
+	size_t change;	 /* of the mailbox's keys: the last one that was known at the login */
+	bool is_put_off; /* another session has the mailbox, or its keys are being changed */
 	struct error error;
 };
 
@@ -47,7 +48,12 @@ static bool next_event(struct collector *collector, struct pop3_client_event *ev
 
 static bool refused(struct collector *collector, const struct pop3_client_event *event)
 {
-	collector->is_in_use = bytes_starts_with_nocase(event->text, "[IN-USE]");
+	collector->is_put_off = bytes_starts_with_nocase(event->text, "[IN-USE]") ||
+				((bytes_starts_with_nocase(event->text, "[AUTH]") ||
+					 bytes_starts_with_nocase(event->text,
+						 "[SYS/TEMP] The mailbox has new keys")) &&
+					gateway_stint_has_changed(collector->stint,
+						collector->mailbox, collector->change));
 	return error_set(&collector->error, ERROR_IO, "command %d was answered -ERR %.*s",
 		(int)event->command, BYTES_ARGS(event->text));
 }
@@ -94,6 +100,7 @@ static bool log_in(struct collector *collector, bool implicit_tls)
 	const struct gateway_mailbox *mailbox =
 		&collector->stint->load->mailboxes[collector->mailbox];
 	SSL_CTX *tls = collector->tls;
+	struct gateway_keys keys;
 
 	if (!tls_dial_open(
 		    &collector->dial, implicit_tls ? ports->pop3s : ports->pop3, &collector->error))
@@ -109,29 +116,11 @@ static bool log_in(struct collector *collector, bool implicit_tls)
 		pop3_client_tls_started(collector->core);
 	}
 	pop3_client_set_dots_behind_lf(collector->core, true);
-	return command(collector, POP3_CLIENT_USER, mailbox->id_text, false) &&
-	       command(collector, POP3_CLIENT_PASS, mailbox->password, false) &&
+	if (!command(collector, POP3_CLIENT_USER, mailbox->id_text, false))
+		return false;
+	gateway_stint_keys(collector->stint, collector->mailbox, &keys, &collector->change);
+	return command(collector, POP3_CLIENT_PASS, keys.password, false) &&
 	       command(collector, POP3_CLIENT_LIST, NULL, true);
-}
-
-static bool compare(struct collector *collector, uint64_t *number)
-{
-	const uint64_t seed = collector->stint->load->seed;
-	struct buf sent;
-	size_t begin;
-	bool ok;
-
-	if (!gateway_content_find(buf_view(&collector->message), number, &begin))
-		return error_set(&collector->error, ERROR_CORRUPT, "a message is none of ours");
-	ok = gateway_content(seed, *number, &sent)
-		     ? bytes_equal(
-			       bytes_skip(buf_view(&collector->message), begin), buf_view(&sent)) ||
-			       error_set(&collector->error, ERROR_CORRUPT,
-				       "message %llu is handed out changed",
-				       (unsigned long long)*number)
-		     : error_set_memory(&collector->error);
-	buf_clear(&sent);
-	return ok;
 }
 
 /* Reads every message up to the limit, deletes two of three. */
@@ -144,7 +133,8 @@ static bool collect(struct collector *collector, uint64_t *random)
 		snprintf(argument, sizeof argument, "%zu", i + 1);
 		collector->message.size = 0;
 		if (!command(collector, POP3_CLIENT_RETR, argument, true) ||
-			!compare(collector, &number))
+			!gateway_content_compare(collector->stint->load,
+				buf_view(&collector->message), &number, &collector->error))
 			return false;
 		if (replay_random(random) % 3 == 0)
 			continue;
@@ -166,17 +156,31 @@ static void note(const struct collector *collector, const char *word)
 	}
 }
 
+/* What the others know of it. */
+static void tell(struct collector *collector, bool is_answered)
+{
+	struct gateway_load *load = collector->stint->load;
+	const unsigned bit = 1u << collector->mailbox;
+
+	mutex_lock(collector->stint->mutex);
+	for (size_t i = 0; i < collector->removed_count; i++) {
+		struct gateway_told *told = &load->told[collector->removed[i]];
+
+		told->collecting |= bit;
+		told->collected |= is_answered ? bit : 0;
+	}
+	load->counts.collected += is_answered ? collector->removed_count : 0;
+	mutex_unlock(collector->stint->mutex);
+}
+
 static bool quit(struct collector *collector)
 {
-	struct gateway_stint *stint = collector->stint;
-
+	tell(collector, false);
 	note(collector, "collecting");
 	if (!command(collector, POP3_CLIENT_QUIT, NULL, false))
 		return false;
 	note(collector, "collected");
-	mutex_lock(stint->mutex);
-	stint->load->collected += collector->removed_count;
-	mutex_unlock(stint->mutex);
+	tell(collector, true);
 	return true;
 }
 
@@ -188,7 +192,7 @@ static bool session(struct collector *collector, void *memory, uint64_t *random)
 	collector->dial.socket = -1;
 	collector->dial.tls = NULL;
 	collector->waiting = collector->removed_count = 0;
-	collector->is_in_use = false;
+	collector->is_put_off = false;
 	ok = log_in(collector, replay_random(random) & 1) && collect(collector, random) &&
 	     (replay_random(random) % 6 == 0 || quit(collector));
 	tls_dial_close(&collector->dial);
@@ -196,15 +200,16 @@ static bool session(struct collector *collector, void *memory, uint64_t *random)
 	return ok;
 }
 
-/* A session that went without QUIT may still hold the mailbox for a moment. */
+/* A session that went without QUIT may still hold the mailbox for a moment, and a change of its password or keys may
+ * cross the login. */
 static bool session_in_time(struct collector *collector, void *memory, uint64_t *random)
 {
-	for (unsigned i = 0; i < IN_USE_MAX; i++) {
+	for (unsigned i = 0; i < PUT_OFF_MAX; i++) {
 		if (session(collector, memory, random))
 			return true;
-		if (!collector->is_in_use)
+		if (!collector->is_put_off)
 			return false;
-		usleep(IN_USE_PAUSE_US);
+		usleep(PUT_OFF_PAUSE_US);
 	}
 	return false;
 }

@@ -100,3 +100,22 @@ bool gateway_content_find(struct bytes message, uint64_t *number, size_t *begin)
 	}
 	return false;
 }
+
+bool gateway_content_compare(const struct gateway_load *load, struct bytes message,
+	uint64_t *number, struct error *error)
+{
+	struct buf sent;
+	size_t begin = 0;
+	bool ok;
+
+	if (!gateway_content_find(message, number, &begin) || !*number ||
+		*number > load->transactions)
+		return error_set(error, ERROR_CORRUPT, "it is none that was sent");
+	ok = gateway_content(load->seed, *number, &sent)
+		     ? bytes_equal(bytes_skip(message, begin), buf_view(&sent)) ||
+			       error_set(error, ERROR_CORRUPT, "it differs from transaction %llu",
+				       (unsigned long long)*number)
+		     : error_set_memory(error);
+	buf_clear(&sent);
+	return ok;
+}

@@ -1,48 +1,28 @@
-/* gateway_load.c -- hosts the gateway and lets senders and collectors at it.
- *
- * That it can commit without syncing is a matter of linking: this program is linked with
- * --wrap=store_open, so the engine's call comes by here. Nothing in the engine knows of it. */
-#include "gateway_load.h"
-
-#include <jansson.h>
+/* gateway_load.c -- hosts the gateway and lets senders, collectors, an administrator and somebody who makes copies at
+ * it. In its first stint what is collected is deleted; from the second on it is kept. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
-#include "crypto/key_wrap.h"
-#include "crypto/secret.h"
-#include "gateway/gateway.h"
 #include "gateway_load_internal.h"
+#include "gateway_wraps.h"
 #include "platform/file_watch.h"
 #include "replay.h"
 
-enum { SENDERS = 4, COLLECTORS = 2, STINTS = 2 };
-
-/* ---- the store that the gateway opens ---- */
-
-static bool hosts_without_sync;
-
-struct store *__real_store_open(const struct store_options *options, struct error *error);
-struct store *__wrap_store_open(const struct store_options *options, struct error *error);
-
-struct store *__wrap_store_open(const struct store_options *options, struct error *error)
-{
-	struct store_options changed = *options;
-
-	changed.without_sync |= hosts_without_sync;
-	return __real_store_open(&changed, error);
-}
+enum { STINTS = 2, CHANGE_PAUSE_US = 500 };
 
 /* ---- the gateway ---- */
 
-static struct gateway *host(const char *folder, struct error *error)
+static struct gateway *host(const char *folder, bool keeps_collected, struct error *error)
 {
-	static const struct gateway_override overrides[] = {
+	const struct gateway_override overrides[] = {
 		{ "listen.smtp", "127.0.0.1:0" },
 		{ "listen.smtps", "127.0.0.1:0" },
 		{ "listen.submission", "127.0.0.1:0" },
 		{ "listen.pop3", "127.0.0.1:0" },
 		{ "listen.pop3s", "127.0.0.1:0" },
 		{ "workers", "2" },
+		{ "storage.keep-collected-days", keeps_collected ? "7" : "0" },
 	};
 	const struct gateway_options options = {
 		.data_folder = folder,
@@ -57,49 +37,66 @@ static struct gateway *host(const char *folder, struct error *error)
 	return gateway;
 }
 
-bool gateway_load_start_once(const char *folder, struct error *error)
+static enum error_kind kind_of(const json_t *problem)
 {
-	struct gateway *gateway = host(folder, error);
+	const char *kind =
+		json_string_value(json_object_get(json_object_get(problem, "data"), "kind"));
 
-	if (!gateway)
-		return false;
-	gateway_close(&gateway);
-	return true;
+	if (kind && strcmp(kind, "state") == 0)
+		return ERROR_STATE;
+	return kind && strcmp(kind, "denied") == 0 ? ERROR_DENIED : ERROR_IO;
 }
 
-/* NULL with the error filled. */
-static json_t *call(
-	struct gateway *gateway, const char *method, const char *params, struct error *error)
+/* The engine has given the library allocations of its own. */
+static void free_json_text(char *text)
 {
-	char *text = NULL;
-	json_t *result = NULL;
+	json_free_t release;
 
-	if (gateway_call_wait(gateway, method, params, &text))
-		result = json_loads(text, 0, NULL);
-	if (!result)
-		error_set(error, ERROR_STATE, "%s: %.400s", method, text ? text : "no memory");
+	json_get_alloc_funcs(NULL, &release);
+	release(text);
+}
+
+json_t *gateway_load_call(
+	struct gateway *gateway, const char *method, json_t *params, struct error *error)
+{
+	char *given = params ? json_dumps(params, 0) : NULL;
+	char *text = NULL;
+	bool ok = gateway_call_wait(gateway, method, given, &text);
+	json_t *answer = text ? json_loads(text, JSON_DECODE_ANY, NULL) : NULL;
+
+	json_decref(params);
+	free_json_text(given);
+	if (!ok || !answer) {
+		error_set(error, kind_of(answer), "%s: %.400s", method, text ? text : "no memory");
+		json_decref(answer);
+		answer = NULL;
+	}
 	free(text);
-	return result;
+	return answer;
 }
 
 static bool create_mailbox(
 	struct gateway *gateway, struct gateway_load *load, size_t index, struct error *error)
 {
 	struct gateway_mailbox *mailbox = &load->mailboxes[index];
-	const char *id, *address, *password;
+	struct gateway_keys *keys = &mailbox->keys[0];
+	const char *id, *address, *password, *code;
 	char text[64];
 	json_t *result;
 	bool ok;
 
-	snprintf(text, sizeof text, "{\"name\": \"%zu\"}", index);
-	result = call(gateway, "mailbox.create", text, error);
+	snprintf(text, sizeof text, "%zu", index);
+	result = gateway_load_call(
+		gateway, "mailbox.create", json_pack("{s:s}", "name", text), error);
 	if (!result)
 		return false;
-	ok = json_unpack(result, "{s:s, s:s, s:s}", "id", &id, "address", &address, "password",
-		     &password) == 0 &&
+	ok = json_unpack(result, "{s:s, s:s, s:s, s:s}", "id", &id, "address", &address, "password",
+		     &password, "recovery_code", &code) == 0 &&
 	     mailbox_id_parse(bytes_of(id), &mailbox->id) &&
 	     bytes_copy_text(bytes_of(address), mailbox->address, sizeof mailbox->address) &&
-	     bytes_copy_text(bytes_of(password), mailbox->password, sizeof mailbox->password);
+	     bytes_copy_text(bytes_of(password), keys->password, sizeof keys->password) &&
+	     bytes_copy_text(bytes_of(code), keys->code, sizeof keys->code);
+	keys->generation = 1;
 	json_decref(result);
 	if (!ok)
 		return error_set(error, ERROR_STATE, "mailbox.create answers something else");
@@ -120,7 +117,7 @@ static bool find_ports(struct gateway *gateway, struct gateway_ports *ports, str
 		{ "pop3", &ports->pop3 },
 		{ "pop3s", &ports->pop3s },
 	};
-	json_t *status = call(gateway, "status", NULL, error);
+	json_t *status = gateway_load_call(gateway, "status", NULL, error);
 	json_t *row;
 	size_t index;
 
@@ -173,11 +170,41 @@ void gateway_stint_fail(struct gateway_stint *stint, const struct error *error)
 	mutex_unlock(stint->mutex);
 }
 
+/* ---- keys ---- */
+
+void gateway_stint_keys(
+	struct gateway_stint *stint, unsigned mailbox, struct gateway_keys *keys, size_t *change)
+{
+	const struct gateway_mailbox *known = &stint->load->mailboxes[mailbox];
+
+	mutex_lock(stint->mutex);
+	while (known->asked != known->changed && !stint->has_failed) {
+		mutex_unlock(stint->mutex);
+		usleep(CHANGE_PAUSE_US);
+		mutex_lock(stint->mutex);
+	}
+	*change = known->changed;
+	*keys = known->keys[*change];
+	mutex_unlock(stint->mutex);
+}
+
+bool gateway_stint_has_changed(struct gateway_stint *stint, unsigned mailbox, size_t change)
+{
+	bool has_changed;
+
+	mutex_lock(stint->mutex);
+	has_changed = stint->load->mailboxes[mailbox].asked != change;
+	mutex_unlock(stint->mutex);
+	return has_changed;
+}
+
+/* ---- the threads ---- */
+
 struct client {
 	struct gateway_stint *stint;
 	struct thread *thread;
 	uint64_t random;
-	unsigned number;
+	unsigned which, step;
 };
 
 static void sender_thread(void *context)
@@ -195,26 +222,59 @@ static void collector_thread(void *context)
 {
 	struct client *client = context;
 
-	gateway_collect_run(client->stint, client->random, client->number - SENDERS, COLLECTORS);
+	gateway_collect_run(client->stint, client->random, client->which, client->step);
 }
+
+static void administrator_thread(void *context)
+{
+	struct client *client = context;
+
+	gateway_change_run(client->stint, client->random);
+}
+
+static void copier_thread(void *context)
+{
+	struct client *client = context;
+
+	gateway_copy_run(client->stint, client->random);
+}
+
+static const struct {
+	const char *name;
+	void (*run)(void *context);
+	unsigned which, step;
+} kinds[] = {
+	{ "sender", sender_thread, 0, 4 },
+	{ "sender", sender_thread, 1, 4 },
+	{ "sender", sender_thread, 2, 4 },
+	{ "sender", sender_thread, 3, 4 },
+	{ "collector", collector_thread, 0, 2 },
+	{ "collector", collector_thread, 1, 2 },
+	{ "administrator", administrator_thread, 0, 1 },
+	{ "copier", copier_thread, 0, 1 },
+};
+enum { CLIENTS = sizeof kinds / sizeof kinds[0] };
 
 static bool let_clients_work(struct gateway_stint *stint, uint64_t seed, struct error *error)
 {
-	struct client clients[SENDERS + COLLECTORS] = { { .stint = NULL } };
+	struct client clients[CLIENTS] = { { .stint = NULL } };
 	struct error why;
 
-	stint->senders = SENDERS;
-	for (unsigned i = 0; i < SENDERS + COLLECTORS; i++) {
+	for (size_t i = 0; i < CLIENTS; i++)
+		stint->senders += kinds[i].run == sender_thread;
+	for (size_t i = 0; i < CLIENTS; i++) {
 		struct client *client = &clients[i];
 
-		*client = (struct client){ .stint = stint, .random = seed + i, .number = i };
+		*client = (struct client){ .stint = stint,
+			.random = seed + i,
+			.which = kinds[i].which,
+			.step = kinds[i].step };
 		replay_random(&client->random);
-		client->thread = thread_start(i < SENDERS ? "sender" : "collector",
-			i < SENDERS ? sender_thread : collector_thread, client, &why);
+		client->thread = thread_start(kinds[i].name, kinds[i].run, client, &why);
 		if (!client->thread)
 			gateway_stint_fail(stint, &why);
 	}
-	for (size_t i = 0; i < SENDERS + COLLECTORS; i++)
+	for (size_t i = 0; i < CLIENTS; i++)
 		thread_join(&clients[i].thread);
 	if (stint->has_failed)
 		*error = stint->error;
@@ -227,6 +287,8 @@ static bool work(struct gateway_load *load, struct gateway *gateway, const char 
 	const size_t share = load->transactions / STINTS;
 	struct gateway_stint stint = {
 		.load = load,
+		.gateway = gateway,
+		.number = number,
 		.next = 1 + number * share,
 		.end = number + 1 == STINTS ? load->transactions + 1 : 1 + (number + 1) * share,
 	};
@@ -245,58 +307,63 @@ bool gateway_load_run(struct gateway_load *load, struct recording *recording, st
 {
 	bool ok = true;
 
-	hosts_without_sync = load->without_sync;
+	load->told = calloc(load->transactions + 1, sizeof *load->told);
+	if (!load->told)
+		return error_set_memory(error);
+	gateway_hosts_without_sync = load->without_sync;
 	for (size_t i = 0; ok && i < STINTS; i++) {
-		struct gateway *gateway = host(recording->folder, error);
+		struct gateway *gateway = host(recording->folder, i > 0, error);
 
+		if (i == 1)
+			file_watch_promise("client keeping");
 		ok = gateway && work(load, gateway, recording->folder, i, error);
 		if (gateway)
 			gateway_close(&gateway);
 	}
-	hosts_without_sync = false;
-	return ok;
-}
-
-/* ---- the keys ---- */
-
-static bool open_keys(struct gateway_mailbox *mailbox, struct store *store, struct error *error)
-{
-	struct store_mailbox_counts counts;
-	struct store_mailbox *stored = &mailbox->stored;
-	struct mailbox_secret_keys *secret_keys = NULL;
-
-	if (!store_mailbox_get(store, &mailbox->id, stored, &counts, error))
-		return false;
-	memcpy(mailbox->public_keys.identity, stored->identity_key, IDENTITY_KEY_SIZE);
-	mailbox->public_keys.generation = stored->generation;
-	memcpy(mailbox->public_keys.box, stored->box_key, BOX_KEY_SIZE);
-	memcpy(mailbox->public_keys.signature, stored->key_signature, KEY_SIGNATURE_SIZE);
-	if (mailbox_keys_verify(&mailbox->public_keys, &mailbox->id, error) &&
-		key_unwrap(WRAP_PASSWORD, &mailbox->id,
-			bytes_make(stored->password_wrap, stored->password_wrap_size),
-			bytes_of(mailbox->password), &secret_keys, error))
-		mailbox->keyring =
-			mailbox_keyring_open(&mailbox->public_keys, secret_keys, NULL, 0, error);
-	secret_free(secret_keys);
-	return mailbox->keyring != NULL;
-}
-
-bool gateway_load_keys(struct gateway_load *load, const char *folder, struct error *error)
-{
-	const struct store_options options = { .folder = folder, .without_sync = true };
-	struct store *store = store_open(&options, error);
-	bool ok = store != NULL;
-
-	for (size_t i = 0; ok && i < GATEWAY_MAILBOXES; i++)
-		ok = open_keys(&load->mailboxes[i], store, error);
-	store_close(&store);
+	gateway_hosts_without_sync = false;
 	return ok;
 }
 
 void gateway_load_clear(struct gateway_load *load)
 {
-	for (size_t i = 0; i < GATEWAY_MAILBOXES; i++) {
-		mailbox_keyring_free(&load->mailboxes[i].keyring);
-		memory_wipe(load->mailboxes[i].password, sizeof load->mailboxes[i].password);
-	}
+	free(load->told);
+	load->told = NULL;
+}
+
+/* ---- a start ---- */
+
+static bool verify_ledger(struct gateway *gateway, const json_t *mailbox, struct error *error)
+{
+	const json_t *id = json_object_get(mailbox, "id");
+	json_int_t received = json_integer_value(json_object_get(mailbox, "received"));
+	json_t *report = gateway_load_call(
+		gateway, "ledger.verify", json_pack("{s:s}", "id", json_string_value(id)), error);
+	bool ok;
+
+	if (!report)
+		return false;
+	ok = json_is_true(json_object_get(report, "ok")) &&
+	     json_integer_value(json_object_get(report, "rows")) == received;
+	if (!ok)
+		error_set(error, ERROR_CORRUPT, "the ledger of %s, %lld received: %.300s",
+			json_string_value(id), (long long)received,
+			json_string_value(
+				json_array_get(json_object_get(report, "differences"), 0)));
+	json_decref(report);
+	return ok;
+}
+
+bool gateway_load_start_once(const char *folder, struct error *error)
+{
+	struct gateway *gateway = host(folder, true, error);
+	json_t *mailboxes =
+		gateway ? gateway_load_call(gateway, "mailbox.list", NULL, error) : NULL;
+	bool ok = mailboxes != NULL;
+
+	for (size_t i = 0; ok && i < json_array_size(mailboxes); i++)
+		ok = verify_ledger(gateway, json_array_get(mailboxes, i), error);
+	json_decref(mailboxes);
+	if (gateway)
+		gateway_close(&gateway);
+	return ok;
 }

@@ -236,25 +236,45 @@ static void judge_body(struct pass *pass, const struct track *track)
 		violation(pass, "in the log before its name was synced: body", &track->id);
 }
 
-static void judge_answers(struct pass *pass)
+static void judge_answer(struct pass *pass, struct bytes id, size_t number)
+{
+	struct track *track = track_of_text(pass, id);
+
+	pass->order->answered++;
+	if (track && (!track->received || track->received > number))
+		violation(pass, "a 250 without a promise:", &track->id);
+}
+
+/* One at a time: there is one administrator. */
+static void judge_change(struct pass *pass, const char *note, size_t asked, size_t number)
+{
+	pass->order->changed++;
+	if (is_committed(pass, asked, number))
+		return;
+	if (pass->order->violations++ < PRINTED_MAX)
+		printf("the log's order: promised before its transaction was synced: %s\n", note);
+}
+
+static void judge_clients(struct pass *pass)
 {
 	const struct recording *recording = pass->recording;
+	size_t asked = 0;
 
 	for (size_t i = recording->first; i < recording->count; i++) {
 		struct bytes rest = bytes_of(recording->events[i].path);
 		struct bytes parts[4] = { { NULL, 0 } };
-		struct track *track;
 
 		for (size_t k = 0; k < 4; k++)
 			bytes_split(&rest, ' ', &parts[k]);
 		if (recording->events[i].kind != EVENT_PROMISE ||
-			!bytes_equal_text(parts[0], "client") ||
-			!bytes_equal_text(parts[1], "answered"))
+			!bytes_equal_text(parts[0], "client"))
 			continue;
-		track = track_of_text(pass, parts[3]);
-		pass->order->answered++;
-		if (track && (!track->received || track->received > i))
-			violation(pass, "a 250 without a promise:", &track->id);
+		if (bytes_equal_text(parts[1], "answered"))
+			judge_answer(pass, parts[3], i);
+		else if (bytes_equal_text(parts[1], "changing"))
+			asked = i;
+		else if (bytes_equal_text(parts[1], "changed"))
+			judge_change(pass, recording->events[i].path, asked, i);
 	}
 }
 
@@ -275,7 +295,7 @@ void gateway_order_check(const struct recording *recording, struct gateway_order
 		judge_message(pass, &pass->tracks[i]);
 		judge_body(pass, &pass->tracks[i]);
 	}
-	judge_answers(pass);
+	judge_clients(pass);
 	free(pass->tracks);
 	free(pass);
 }

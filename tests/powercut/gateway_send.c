@@ -97,6 +97,9 @@ static bool note_answer(struct sender *sender, uint64_t number, struct bytes tex
 	snprintf(note, sizeof note, "client answered %llu %.*s", (unsigned long long)number,
 		BYTES_ARGS(text));
 	file_watch_promise(note);
+	mutex_lock(sender->stint->mutex);
+	sender->stint->load->told[number].is_answered = true;
+	mutex_unlock(sender->stint->mutex);
 	return true;
 }
 

@@ -3,10 +3,10 @@
  *	powercut_gateway [--seed N] [--transactions N] [--cuts N] [--rounds N] [--without-sync]
  *		[--expect-loss] [--work FOLDER]
  *
- * Each round hosts the gateway in this process, lets mail servers and archives at it over TLS, and records
- * what it does to its data folder and what it answers. The recording is then looked at (gateway_order.h) and
- * replayed cut at many points, half of them right behind a promise; on some of the disks a whole gateway
- * starts first. --without-sync makes the gateway's store skip its syncs: then both must find something, and
+ * Each round hosts the gateway in this process, lets mail servers and archives at it over TLS while passwords and keys
+ * change, mailboxes are exported and backups made, and records what it does to its data folder and what it answers. The
+ * recording is then looked at (gateway_order.h) and replayed cut at many points, half of them right behind a promise; on
+ * some of the disks a whole gateway starts first and verifies the ledgers. The backups are held against the same notes. --without-sync makes the gateway's store skip its syncs: then both must find something, and
  * --expect-loss turns the exit status round. LETTERGATE_LONG in the environment makes more of everything
  * that is not given. Exit status: 0 as expected, 1 not, 2 usage or trouble. */
 #include <stdio.h>
@@ -19,7 +19,7 @@
 #include "platform/file.h"
 #include "replay.h"
 
-enum { START_EVERY = 4, FAILURES_MAX = 5 };
+enum { START_EVERY = 1, FAILURES_MAX = 5 };
 
 struct options {
 	uint64_t seed;
@@ -32,8 +32,9 @@ struct options {
 };
 
 struct result {
-	size_t failures;   /* disks that broke a promise */
+	size_t failures;   /* disks and backups that broke a promise */
 	size_t violations; /* of the order in the log */
+	size_t cuts, answered, collected, passwords, rekeys, exports, backups;
 };
 
 struct round {
@@ -75,7 +76,6 @@ static struct recording *record(struct round *round, const char *folder, struct 
 		return NULL;
 	ok = gateway_load_run(&round->load, recording, error);
 	recorder_stop(recording);
-	ok = ok && gateway_load_keys(&round->load, folder, error);
 	replay_remove_folder(folder);
 	if (ok && recording->has_failed)
 		ok = error_set_memory(error);
@@ -84,13 +84,67 @@ static struct recording *record(struct round *round, const char *folder, struct 
 	return recording;
 }
 
+static void check_backups(
+	struct round *round, const struct recording *recording, struct result *result)
+{
+	for (size_t i = 0; i < round->load.counts.backups; i++) {
+		struct error found = { 0 };
+
+		if (gateway_load_check_backup(&round->load, recording, i, &found))
+			continue;
+		printf("seed %llu, %s\n", (unsigned long long)round->load.seed, found.text);
+		result->failures++;
+	}
+}
+
+/* A check of nothing would always be content. */
+static bool has_all(const struct gateway_counts *counts, const struct gateway_order *order)
+{
+	return order->received && order->deleted && order->bodies && order->changed &&
+	       counts->collected && counts->passwords && counts->codes && counts->rekeys &&
+	       counts->exports && counts->backups;
+}
+
+static void add(struct result *result, const struct gateway_counts *counts,
+	const struct gateway_order *order, const struct replay *replay)
+{
+	result->failures += replay->failures;
+	result->violations += order->violations;
+	result->cuts += replay->done;
+	result->answered += order->answered;
+	result->collected += counts->collected;
+	result->passwords += counts->passwords;
+	result->rekeys += counts->rekeys;
+	result->exports += counts->exports;
+	result->backups += counts->backups;
+}
+
+static void describe(const struct round *round, const struct recording *recording,
+	const struct gateway_order *order, const struct replay *replay, const int64_t times[3])
+{
+	const struct gateway_counts *counts = &round->load.counts;
+
+	printf("seed %llu: %zu transactions, %zu collected, %zu passwords, %zu codes, %zu rekeys, "
+	       "%zu exports (%zu put off), %zu backups, %zu events in %.1f s\n"
+	       "\torder: %zu received, %zu deleted, %zu bodies in files, %zu replies, %zu changes; "
+	       "%zu violations\n"
+	       "\tdisks: %zu cuts, %zu of them started as a gateway; %zu failures, %.1f s\n",
+		(unsigned long long)round->load.seed, round->load.transactions, counts->collected,
+		counts->passwords, counts->codes, counts->rekeys, counts->exports, counts->put_off,
+		counts->backups, recording->count, (double)(times[1] - times[0]) / 1e6,
+		order->received, order->deleted, order->bodies, order->answered, order->changed,
+		order->violations, replay->done, round->started, replay->failures,
+		(double)(times[2] - times[1]) / 1e6);
+}
+
 static bool run_round(
 	const struct options *options, uint64_t number, struct result *result, struct error *error)
 {
 	struct round round = {
 		.load = { .seed = options->seed + number,
 			.transactions = (size_t)options->transactions,
-			.without_sync = options->without_sync },
+			.without_sync = options->without_sync,
+			.copies = options->work },
 	};
 	struct replay replay = {
 		.seed = options->seed + number,
@@ -100,7 +154,7 @@ static bool run_round(
 		.check = check,
 		.context = &round,
 	};
-	int64_t start = clock_monotonic_us(), recorded;
+	int64_t times[3] = { clock_monotonic_us(), 0, 0 };
 	struct gateway_order order;
 	struct recording *recording;
 	char folder[PATH_SIZE];
@@ -109,28 +163,18 @@ static bool run_round(
 	if (!path_join(options->work, "live", folder, error))
 		return false;
 	recording = record(&round, folder, error);
-	recorded = clock_monotonic_us();
+	times[1] = clock_monotonic_us();
 	ok = recording != NULL;
 	if (ok) {
 		gateway_order_check(recording, &order);
 		ok = replay_run(&replay, recording, error);
 	}
 	if (ok) {
-		printf("seed %llu: %llu transactions, %zu collected, %zu events in %.1f s\n"
-		       "\torder: %zu received, %zu deleted, %zu bodies in files, %zu replies; "
-		       "%zu violations\n"
-		       "\tdisks: %zu cuts, %zu of them started as a gateway; %zu failures, %.1f "
-		       "s\n",
-			(unsigned long long)round.load.seed,
-			(unsigned long long)options->transactions, round.load.collected,
-			recording->count, (double)(recorded - start) / 1e6, order.received,
-			order.deleted, order.bodies, order.answered, order.violations, replay.done,
-			round.started, replay.failures,
-			(double)(clock_monotonic_us() - recorded) / 1e6);
-		result->failures += replay.failures;
-		result->violations += order.violations;
-		/* A check of nothing would always be content. */
-		if (!order.received || !order.deleted || !order.bodies || !round.load.collected)
+		check_backups(&round, recording, result);
+		times[2] = clock_monotonic_us();
+		describe(&round, recording, &order, &replay, times);
+		add(result, &round.load.counts, &order, &replay);
+		if (!has_all(&round.load.counts, &order))
 			ok = error_set(error, ERROR_STATE, "the load left something out");
 	}
 	gateway_load_clear(&round.load);
@@ -214,11 +258,11 @@ int main(int count, char **arguments)
 	bool is_long = longer && *longer && strcmp(longer, "0") != 0;
 	struct options options = {
 		.seed = 1,
-		.transactions = is_long ? 600 : 160,
-		.cuts = is_long ? 250 : 60,
+		.transactions = is_long ? 400 : 160,
+		.cuts = is_long ? 120 : 60,
 		.rounds = is_long ? 2 : 1,
 	};
-	struct result result = { 0, 0 };
+	struct result result = { .failures = 0 };
 	char work[PATH_SIZE];
 	struct error error = { 0 };
 	bool ok;
@@ -241,6 +285,13 @@ int main(int count, char **arguments)
 		fprintf(stderr, "powercut_gateway: %s\n", error.text);
 		return 2;
 	}
+	if (!options.expects_loss && !result.failures && !result.violations)
+		printf("%zu power cuts, %zu messages acknowledged, %zu collected, %zu passwords "
+		       "changed, "
+		       "%zu rekeys, %zu exports, %zu backups: nothing lost, nothing came back, the "
+		       "ledger verifies\n",
+			result.cuts, result.answered, result.collected, result.passwords,
+			result.rekeys, result.exports, result.backups);
 	if (!options.expects_loss)
 		return result.failures || result.violations;
 	if (!result.failures || !result.violations)

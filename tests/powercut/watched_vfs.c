@@ -1,4 +1,4 @@
-/* watched_vfs.c -- the shim: what changes a file or makes it durable passes the watch, the rest goes
+/* watched_vfs.c -- the shim: what reads or changes a file or makes it durable passes the watch, the rest goes
  * straight through. Temporary files without a name are nobody's business. */
 #include "watched_vfs.h"
 
@@ -54,7 +54,13 @@ static int shim_close(sqlite3_file *file)
 
 static int shim_read(sqlite3_file *file, void *data, int size, sqlite3_int64 offset)
 {
-	return real(file)->pMethods->xRead(real(file), data, size, offset);
+	const struct vfs_event event = {
+		.operation = VFS_READ, .path = watched(file)->path, .offset = (uint64_t)offset
+	};
+	int code = event.path ? before(&event) : SQLITE_OK;
+
+	return code == SQLITE_OK ? real(file)->pMethods->xRead(real(file), data, size, offset)
+				 : code;
 }
 
 static int shim_write(sqlite3_file *file, const void *data, int size, sqlite3_int64 offset)
@@ -177,7 +183,12 @@ static int shim_characteristics(sqlite3_file *file)
 
 static int shim_shm_map(sqlite3_file *file, int page, int size, int extend, void volatile **memory)
 {
-	return real(file)->pMethods->xShmMap(real(file), page, size, extend, memory);
+	const struct vfs_event event = { .operation = VFS_MAP, .path = watched(file)->path };
+	int code = event.path ? before(&event) : SQLITE_OK;
+
+	return code == SQLITE_OK
+		       ? real(file)->pMethods->xShmMap(real(file), page, size, extend, memory)
+		       : code;
 }
 
 static int shim_shm_lock(sqlite3_file *file, int offset, int count, int flags)

@@ -14,6 +14,8 @@ enum vfs_operation {
 	VFS_TRUNCATE,
 	VFS_SYNC,
 	VFS_DELETE,
+	VFS_READ, /* before alone */
+	VFS_MAP,  /* of shared memory; before alone */
 };
 
 struct vfs_event {

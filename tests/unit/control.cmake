@@ -6,6 +6,9 @@ function(control_test name)
 endfunction()
 
 control_test(json_rpc)
+# Its allocations fail.
+control_test(json_memory)
+target_link_options(test_json_memory PRIVATE -Wl,--wrap=malloc)
 control_test(method_table)
 # The tests' own table takes the place of the real one.
 control_test(method_parameter)

@@ -6,6 +6,7 @@ function(crypto_test name)
 endfunction()
 
 unit_test(secret crypto)
+unit_test(secret_slabs crypto)
 unit_test(phrase crypto)
 unit_test(digest crypto)
 unit_test(sha256 crypto)
@@ -18,6 +19,7 @@ target_include_directories(test_key_wrap PRIVATE ${PROJECT_SOURCE_DIR}/engine/cr
 crypto_test(seal)
 crypto_test(seal_damage)
 crypto_test(seal_forged)
+crypto_test(sealed_head)
 crypto_test(receipt)
 # These make with libsodium itself what the engine would not, or what it must agree with.
 foreach(name digest mailbox_keys mailbox_keyring mailbox_head seal_forged)

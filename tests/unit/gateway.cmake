@@ -10,3 +10,8 @@ set_tests_properties(unit.gateway_restart PROPERTIES TIMEOUT 300)
 # The floor's internal header has the table.
 unit_test(host_use gateway)
 target_include_directories(test_host_use PRIVATE ${PROJECT_SOURCE_DIR}/engine/gateway)
+unit_test(host_storage gateway)
+target_sources(test_host_storage PRIVATE test_platform_fixture.c)
+target_include_directories(test_host_storage PRIVATE ${PROJECT_SOURCE_DIR}/engine/gateway)
+target_link_libraries(test_host_storage PRIVATE PkgConfig::JANSSON)
+set_tests_properties(unit.host_storage PROPERTIES TIMEOUT 180)

@@ -1,5 +1,6 @@
 unit_test(certificate net)
 unit_test(certificate_files net)
+unit_test(certificate_renewal net)
 unit_test(certificate_generate net)
 unit_test(certificate_import net)
 unit_test(tls net)
@@ -7,9 +8,12 @@ unit_test(tls_data net)
 unit_test(tls_server net)
 
 # Certificates and sessions are judged by OpenSSL itself; the floor's internal header has the sessions.
-foreach(name certificate certificate_files certificate_generate certificate_import tls tls_data tls_server)
+foreach(name certificate certificate_files certificate_renewal certificate_generate certificate_import tls tls_data tls_server)
 	target_sources(test_${name} PRIVATE certificate_folder.c)
 	target_link_libraries(test_${name} PRIVATE PkgConfig::OPENSSL)
+endforeach()
+foreach(name certificate_files certificate_renewal)
+	target_sources(test_${name} PRIVATE certificate_complete.c)
 endforeach()
 foreach(name certificate_import tls_server)
 	target_sources(test_${name} PRIVATE other_authority.c)
@@ -18,6 +22,11 @@ foreach(name tls tls_data tls_server)
 	target_sources(test_${name} PRIVATE tls_pair.c)
 	target_include_directories(test_${name} PRIVATE ${PROJECT_SOURCE_DIR}/engine/net)
 endforeach()
+
+# OpenSSL's allocations fail.
+unit_test(certificate_memory net)
+target_include_directories(test_certificate_memory PRIVATE ${PROJECT_SOURCE_DIR}/engine/net)
+target_link_libraries(test_certificate_memory PRIVATE PkgConfig::OPENSSL)
 
 # Loops, connections and the local socket, over real sockets.
 foreach(name loop timer conn conn_tls conn_stop local_socket)

@@ -240,6 +240,40 @@ static void test_domains(void **state)
 	assert_false(address_is_domain(bytes_make("a\0b", 3)));
 }
 
+static void test_simplify(void **state)
+{
+	static const struct {
+		const char *text, *simple;
+	} forms[] = {
+		{ "", "" },
+		{ "a@b", "a@b" },
+		{ "\"a\"@b", "a@b" },
+		{ "\"a..b.\"@b", "a..b.@b" },
+		{ "\"a\\b\"@\"", "ab@\"" },
+		{ "\"d\xc3\xb6\"@b", "d\xc3\xb6@b" },
+		{ "\"a\"", "a" },
+		{ "\"\"@b", "\"\"@b" },
+		{ "\"a b\"@b", "\"a b\"@b" },
+		{ "\"\\a\\ \\b\"@b", "\"a b\"@b" },
+		{ "\"a@c\"@b", "\"a@c\"@b" },
+		{ "\"\\\"\\\\\"@b", "\"\\\"\\\\\"@b" },
+		{ "\"a\\", "\"a\\" },
+		{ "\"a", "\"a" },
+		{ "\"", "\"" },
+	};
+	char simple[64];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
+		struct bytes text = bytes_of(forms[i].text);
+
+		assert_true(address_simplify(text, simple, text.size + 1));
+		assert_string_equal(simple, forms[i].simple);
+		if (text.size)
+			assert_false(address_simplify(text, simple, text.size));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -247,6 +281,7 @@ int main(void)
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_cut_off),
 		cmocka_unit_test(test_domains),
+		cmocka_unit_test(test_simplify),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

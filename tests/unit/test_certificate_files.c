@@ -1,4 +1,5 @@
-/* test_certificate_files.c -- which files are made, renewed, refused and left alone. */
+/* test_certificate_files.c -- which files are made, refused and left alone. Renewal:
+ * test_certificate_renewal.c. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,90 +15,8 @@
 #include <openssl/pem.h>
 #include <sys/stat.h>
 
-#include "certificate_folder.h"
+#include "certificate_complete.h"
 #include "platform/file_watch.h"
-
-#define DAY INT64_C(86400)
-
-/* Every test begins with the same complete folder, made once: RSA keys take their time. */
-static char *complete[FOLDER_FILE_COUNT];
-
-struct contents {
-	char *text[FOLDER_FILE_COUNT];
-};
-
-static int make_complete(void **state)
-{
-	struct certificate_folder folder;
-	struct error error;
-
-	(void)state;
-	folder_make(&folder);
-	if (!certificate_ensure(folder.path, &folder_names, TEST_NOW_S, &error))
-		fail_msg("%s", error.text);
-	for (size_t i = 0; i < FOLDER_FILE_COUNT; i++) {
-		complete[i] = folder_read(&folder, folder_files[i]);
-		assert_non_null(complete[i]);
-	}
-	folder_discard(&folder);
-	return 0;
-}
-
-static int free_complete(void **state)
-{
-	(void)state;
-	for (size_t i = 0; i < FOLDER_FILE_COUNT; i++)
-		free(complete[i]);
-	return 0;
-}
-
-static void fill(struct certificate_folder *folder)
-{
-	folder_make(folder);
-	for (size_t i = 0; i < FOLDER_FILE_COUNT; i++)
-		folder_write(folder, folder_files[i], complete[i]);
-}
-
-static struct contents look(const struct certificate_folder *folder)
-{
-	struct contents contents;
-
-	for (size_t i = 0; i < FOLDER_FILE_COUNT; i++)
-		contents.text[i] = folder_read(folder, folder_files[i]);
-	return contents;
-}
-
-static void contents_free(struct contents *contents)
-{
-	for (size_t i = 0; i < FOLDER_FILE_COUNT; i++)
-		free(contents->text[i]);
-}
-
-static bool is_same(const char *a, const char *b)
-{
-	return a && b ? strcmp(a, b) == 0 : a == b;
-}
-
-/* What was there before is there now, and nothing came. */
-static void check_unchanged(const struct certificate_folder *folder, struct contents *before)
-{
-	struct contents now = look(folder);
-
-	for (size_t i = 0; i < FOLDER_FILE_COUNT; i++) {
-		if (!is_same(before->text[i], now.text[i]))
-			fail_msg("%s changed", folder_files[i]);
-	}
-	contents_free(&now);
-	contents_free(before);
-}
-
-static bool ensure(const struct certificate_folder *folder, struct error *error)
-{
-	bool ok = certificate_ensure(folder->path, &folder_names, TEST_NOW_S + DAY, error);
-
-	assert_int_equal(ERR_peek_error(), 0);
-	return ok;
-}
 
 static void test_twice_changes_nothing(void **state)
 {
@@ -106,10 +25,10 @@ static void test_twice_changes_nothing(void **state)
 	struct error error;
 
 	(void)state;
-	fill(&folder);
-	before = look(&folder);
-	assert_true(ensure(&folder, &error));
-	check_unchanged(&folder, &before);
+	complete_fill(&folder);
+	before = contents_look(&folder);
+	assert_true(complete_ensure(&folder, &error));
+	contents_check_same(&folder, &before);
 	folder_discard(&folder);
 }
 
@@ -154,18 +73,18 @@ static void test_damaged(void **state)
 			struct certificate_folder folder;
 			struct contents before;
 			struct error error;
-			char *half = strdup(complete[i]);
+			char *half = strdup(complete_text[i]);
 
 			half[strlen(half) / 2] = '\0';
-			fill(&folder);
+			complete_fill(&folder);
 			folder_write(&folder, folder_files[i],
 				strcmp(damages[j], "half") == 0 ? half : damages[j]);
-			before = look(&folder);
-			assert_false(ensure(&folder, &error));
+			before = contents_look(&folder);
+			assert_false(complete_ensure(&folder, &error));
 			assert_int_equal(error.kind, ERROR_CORRUPT);
 			assert_non_null(strstr(error.text, folder_files[i]));
 			assert_non_null(strstr(error.text, "restore it from a backup"));
-			check_unchanged(&folder, &before);
+			contents_check_same(&folder, &before);
 			folder_discard(&folder);
 			free(half);
 		}
@@ -191,10 +110,11 @@ static void test_damaged_chain(void **state)
 		struct error error;
 		char text[8192];
 
-		fill(&folder);
-		snprintf(text, sizeof text, "%s%s%s", complete[2], complete[0], rows[i].behind);
+		complete_fill(&folder);
+		snprintf(text, sizeof text, "%s%s%s", complete_text[2], complete_text[0],
+			rows[i].behind);
 		folder_write(&folder, "server-ec.crt", text);
-		assert_int_equal(ensure(&folder, &error), rows[i].ok);
+		assert_int_equal(complete_ensure(&folder, &error), rows[i].ok);
 		if (!rows[i].ok)
 			assert_int_equal(error.kind, ERROR_CORRUPT);
 		folder_discard(&folder);
@@ -211,11 +131,11 @@ static void test_unreadable(void **state)
 		struct error error;
 		struct stat facts;
 
-		fill(&folder);
+		complete_fill(&folder);
 		folder_delete(&folder, folder_files[i]);
 		folder_file(&folder, folder_files[i], path);
 		assert_int_equal(mkdir(path, 0700), 0);
-		assert_false(ensure(&folder, &error));
+		assert_false(complete_ensure(&folder, &error));
 		assert_non_null(strstr(error.text, folder_files[i]));
 		assert_int_equal(stat(path, &facts), 0);
 		assert_true(S_ISDIR(facts.st_mode));
@@ -235,13 +155,13 @@ static void test_wrong_key(void **state)
 		struct contents before;
 		struct error error;
 
-		fill(&folder);
-		folder_write(&folder, folder_files[rows[i].file], complete[rows[i].instead]);
-		before = look(&folder);
-		assert_false(ensure(&folder, &error));
+		complete_fill(&folder);
+		folder_write(&folder, folder_files[rows[i].file], complete_text[rows[i].instead]);
+		before = contents_look(&folder);
+		assert_false(complete_ensure(&folder, &error));
 		assert_int_equal(error.kind, ERROR_CORRUPT);
 		assert_non_null(strstr(error.text, "do not belong together"));
-		check_unchanged(&folder, &before);
+		contents_check_same(&folder, &before);
 		folder_discard(&folder);
 	}
 }
@@ -256,18 +176,18 @@ static void test_key_with_password(void **state)
 	char text[4096] = "";
 
 	(void)state;
-	fill(&folder);
+	complete_fill(&folder);
 	key = folder_key(&folder, "server-ec.key");
 	assert_int_equal(PEM_write_bio_PrivateKey(bio, key, EVP_aes_256_cbc(),
 				 (const unsigned char *)"password", 8, NULL, NULL),
 		1);
 	assert_true(BIO_read(bio, text, sizeof text - 1) > 0);
 	folder_write(&folder, "server-ec.key", text);
-	before = look(&folder);
-	assert_false(ensure(&folder, &error));
+	before = contents_look(&folder);
+	assert_false(complete_ensure(&folder, &error));
 	assert_int_equal(error.kind, ERROR_INVALID);
 	assert_non_null(strstr(error.text, "server-ec.key is protected by a password"));
-	check_unchanged(&folder, &before);
+	contents_check_same(&folder, &before);
 	folder_discard(&folder);
 	EVP_PKEY_free(key);
 	BIO_free(bio);
@@ -320,25 +240,25 @@ static void test_missing(void **state)
 		struct error error;
 		bool ok;
 
-		fill(&folder);
+		complete_fill(&folder);
 		for (size_t j = 0; j < FOLDER_FILE_COUNT; j++) {
 			if (rows[i].missing >> j & 1)
 				folder_delete(&folder, folder_files[j]);
 		}
-		before = look(&folder);
-		ok = ensure(&folder, &error);
+		before = contents_look(&folder);
+		ok = complete_ensure(&folder, &error);
 		if (ok != !rows[i].says)
 			fail_msg("row %zu: %s", i, ok ? "made" : error.text);
 		if (!ok) {
 			assert_int_equal(error.kind, ERROR_STATE);
 			assert_non_null(strstr(error.text, rows[i].says));
 			assert_non_null(strstr(error.text, "restore it from a backup, or move"));
-			check_unchanged(&folder, &before);
+			contents_check_same(&folder, &before);
 			folder_discard(&folder);
 			continue;
 		}
 		/* All is there, and what was there is as it was. */
-		now = look(&folder);
+		now = contents_look(&folder);
 		for (size_t j = 0; j < FOLDER_FILE_COUNT; j++) {
 			assert_true(now.text[j] || (rows[i].missing == AUTHORITY_KEY && j == 1));
 			if (before.text[j])
@@ -377,7 +297,7 @@ static void test_other_names(void **state)
 	struct error error;
 
 	(void)state;
-	fill(&folder);
+	complete_fill(&folder);
 	folder_delete(&folder, "server-ec.crt");
 	assert_false(certificate_ensure(folder.path, &names, TEST_NOW_S, &error));
 	assert_int_equal(error.kind, ERROR_STATE);
@@ -399,7 +319,7 @@ static void test_wrong_clock(void **state)
 	assert_non_null(strstr(error.text, "set the clock"));
 	folder_discard(&folder);
 	/* An authority from the future, and one that has ended. */
-	fill(&folder);
+	complete_fill(&folder);
 	folder_delete(&folder, "server-ec.crt");
 	assert_false(certificate_ensure(folder.path, &folder_names, TEST_NOW_S - 2 * DAY, &error));
 	assert_non_null(strstr(error.text, "the authority is not valid yet"));
@@ -407,124 +327,6 @@ static void test_wrong_clock(void **state)
 		certificate_ensure(folder.path, &folder_names, TEST_NOW_S + 7400 * DAY, &error));
 	assert_non_null(strstr(error.text, "the authority has expired"));
 	assert_null(folder_read(&folder, "server-ec.crt"));
-	folder_discard(&folder);
-}
-
-/* ---- renewal ---- */
-
-static void check_renewal(int64_t now_s, bool expected, int64_t end_s)
-{
-	struct certificate_folder folder;
-	struct certificate_facts facts;
-	struct contents before, now;
-	struct error error;
-	X509 *authority, *server;
-	bool renewed = !expected;
-
-	fill(&folder);
-	before = look(&folder);
-	assert_true(certificate_renew(folder.path, &folder_names, now_s, &renewed, &error));
-	assert_int_equal(ERR_peek_error(), 0);
-	assert_int_equal(renewed, expected);
-	now = look(&folder);
-	for (size_t i = 0; i < FOLDER_FILE_COUNT; i++)
-		assert_int_equal(
-			is_same(before.text[i], now.text[i]), !(expected && (i == 2 || i == 4)));
-	assert_true(certificate_read(folder.path, CERTIFICATE_SERVER_RSA, &facts, &error));
-	assert_int_equal(facts.not_after_s, end_s);
-	authority = folder_certificate(&folder, "authority.crt");
-	server = folder_certificate(&folder, "server-rsa.crt");
-	assert_int_equal(folder_verify(server, authority, "localhost", now_s), X509_V_OK);
-	assert_true(ensure(&folder, &error)); /* the keys belong to the new certificates */
-	X509_free(authority);
-	X509_free(server);
-	contents_free(&before);
-	contents_free(&now);
-	folder_discard(&folder);
-}
-
-static void test_renewal(void **state)
-{
-	static const int64_t end_s = TEST_NOW_S - 3600 + 397 * DAY;
-	static const int64_t authority_end_s = TEST_NOW_S + 7305 * DAY;
-
-	(void)state;
-	check_renewal(TEST_NOW_S, false, end_s);
-	check_renewal(end_s - 30 * DAY, false, end_s);
-	check_renewal(end_s - 30 * DAY + 1, true, end_s - 30 * DAY + 1 - 3600 + 397 * DAY);
-	check_renewal(end_s + 100 * DAY, true, end_s + 100 * DAY - 3600 + 397 * DAY);
-	/* Not longer than the authority. */
-	check_renewal(authority_end_s - 50 * DAY, true, authority_end_s);
-}
-
-static void test_renewal_refused(void **state)
-{
-	struct certificate_folder folder, other;
-	struct contents before;
-	struct error error;
-	bool renewed = true;
-
-	(void)state;
-	fill(&folder);
-	before = look(&folder);
-	assert_false(certificate_renew(
-		folder.path, &folder_names, TEST_NOW_S + 7306 * DAY, &renewed, &error));
-	assert_int_equal(error.kind, ERROR_STATE);
-	assert_false(renewed);
-	check_unchanged(&folder, &before);
-
-	folder_delete(&folder, "authority.key");
-	before = look(&folder);
-	assert_true(certificate_renew(folder.path, &folder_names, TEST_NOW_S, &renewed, &error));
-	assert_false(certificate_renew(
-		folder.path, &folder_names, TEST_NOW_S + 390 * DAY, &renewed, &error));
-	assert_int_equal(error.kind, ERROR_STATE);
-	assert_non_null(strstr(error.text, "authority.key is missing"));
-	assert_false(renewed);
-	check_unchanged(&folder, &before);
-
-	/* Another authority's certificate in the same place, as after an import, is left alone, and
-	 * ensure has nothing to say against it either. */
-	folder_write(&folder, "authority.key", complete[1]);
-	folder_make(&other);
-	assert_true(certificate_ensure(other.path, &folder_names, TEST_NOW_S, &error));
-	for (size_t i = 2; i < FOLDER_FILE_COUNT; i++)
-		folder_copy(&other, folder_files[2 + i % 2], &folder, folder_files[i]);
-	before = look(&folder);
-	assert_true(certificate_renew(
-		folder.path, &folder_names, TEST_NOW_S + 390 * DAY, &renewed, &error));
-	assert_false(renewed);
-	assert_true(ensure(&folder, &error));
-	check_unchanged(&folder, &before);
-	folder_discard(&other);
-	folder_discard(&folder);
-}
-
-/* Other names at once, for the same keys; not for what the authority does not vouch for. */
-static void test_reissue(void **state)
-{
-	const struct certificate_names below = { { "new.gateway.example.com" }, 1 };
-	const struct certificate_names foreign = { { "elsewhere.example" }, 1 };
-	struct certificate_folder folder;
-	struct certificate_facts facts;
-	struct contents now;
-	struct error error;
-	bool renewed = false;
-
-	(void)state;
-	fill(&folder);
-	assert_true(certificate_reissue(folder.path, &below, TEST_NOW_S, &renewed, &error));
-	assert_true(renewed);
-	for (int kind = CERTIFICATE_SERVER_EC; kind <= CERTIFICATE_SERVER_RSA; kind++) {
-		assert_true(
-			certificate_read(folder.path, (enum certificate_kind)kind, &facts, &error));
-		assert_memory_equal(facts.names, below.hosts[0], strlen(below.hosts[0]));
-	}
-	now = look(&folder);
-	assert_false(certificate_reissue(folder.path, &foreign, TEST_NOW_S, &renewed, &error));
-	assert_false(renewed);
-	assert_non_null(strstr(error.text, "elsewhere.example"));
-	check_unchanged(&folder, &now);
 	folder_discard(&folder);
 }
 
@@ -561,13 +363,13 @@ static void test_each_operation_fails(void **state)
 		X509 *authority, *server;
 
 		folder_make(&folder);
-		folder_write(&folder, "server-rsa.key", complete[5]);
+		folder_write(&folder, "server-rsa.key", complete_text[5]);
 		file_watch_set(&watch);
-		went_through = ensure(&folder, &error);
+		went_through = complete_ensure(&folder, &error);
 		file_watch_set(NULL);
 		if (!went_through) {
 			assert_int_equal(error.kind, ERROR_FULL);
-			if (!ensure(&folder, &error))
+			if (!complete_ensure(&folder, &error))
 				fail_msg("after operation %d: %s", count, error.text);
 		}
 		authority = folder_certificate(&folder, "authority.crt");
@@ -594,11 +396,8 @@ int main(void)
 		cmocka_unit_test(test_missing),
 		cmocka_unit_test(test_other_names),
 		cmocka_unit_test(test_wrong_clock),
-		cmocka_unit_test(test_renewal),
-		cmocka_unit_test(test_renewal_refused),
-		cmocka_unit_test(test_reissue),
 		cmocka_unit_test(test_each_operation_fails),
 	};
 
-	return cmocka_run_group_tests(tests, make_complete, free_complete);
+	return cmocka_run_group_tests(tests, complete_make, complete_free);
 }

@@ -50,11 +50,64 @@ static void test_every_day(void **state)
 	}
 }
 
+static void test_parsed(void **state)
+{
+	static const struct {
+		const char *text;
+		int64_t seconds; /* -1: no time */
+	} rows[] = {
+		{ "1970-01-01", 0 },
+		{ "1970-01-01T00:00:01Z", 1 },
+		{ "2000-02-29", 951782400 },
+		{ "2026-11-24T04:08:06Z", 1795493286 },
+		{ "2100-03-01", 4107542400 },
+		{ "9999-12-31T23:59:59Z", INT64_C(253402300799) },
+		{ "", -1 },
+		{ "2026-11-2", -1 },
+		{ "2026-02-29", -1 },
+		{ "2026-13-01", -1 },
+		{ "2026-00-01", -1 },
+		{ "2026-11-24T24:00:00Z", -1 },
+		{ "2026-11-24T04:60:00Z", -1 },
+		{ "2026-11-24 04:08:06Z", -1 },
+		{ "2026-11-24T04:08:06", -1 },
+		{ "2026-11-24T04:08:06+", -1 },
+		{ "1969-12-31", -1 },
+		{ "+026-11-24", -1 },
+		{ "24.11.2026", -1 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		int64_t wall_us;
+		bool ok = clock_parse(bytes_of(rows[i].text), &wall_us);
+
+		if (ok != (rows[i].seconds >= 0))
+			fail_msg("%s", rows[i].text);
+		if (ok)
+			assert_int_equal(wall_us, rows[i].seconds * 1000000);
+	}
+}
+
+static void test_every_day_parsed(void **state)
+{
+	char text[CLOCK_TEXT_SIZE];
+	int64_t wall_us;
+
+	(void)state;
+	for (int64_t seconds = 0; seconds < INT64_C(13569465600); seconds += 86401) {
+		assert_true(clock_parse(bytes_of(clock_text(seconds * 1000000, text)), &wall_us));
+		assert_int_equal(wall_us, seconds * 1000000);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_known),
 		cmocka_unit_test(test_every_day),
+		cmocka_unit_test(test_parsed),
+		cmocka_unit_test(test_every_day_parsed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -54,8 +54,10 @@ struct sending {
 	struct fixture *fixture;
 	size_t targets;
 	struct bytes content;
-	size_t piece;	  /* 0: cut at random */
-	bool is_given_up; /* discarded after the content */
+	size_t piece; /* 0: cut at random */
+	bool has_envelope;
+	struct delivery_targets envelope; /* in place of `targets` when there are any */
+	bool is_given_up;		  /* discarded after the content */
 	struct countdown done;
 	bool ok;
 	struct error error;
@@ -109,8 +111,9 @@ static void send_on_loop(void *context)
 	for (size_t i = 0; i < sending->targets; i++)
 		assert_true(
 			delivery_targets_add(&targets, &sending->fixture->mailboxes[i].stored.id));
-	delivery =
-		delivery_begin(&service->service, service->loop, &targets, &trace, &sending->error);
+	trace.has_envelope = sending->has_envelope;
+	delivery = delivery_begin(&service->service, service->loop,
+		sending->envelope.count ? &sending->envelope : &targets, &trace, &sending->error);
 	if (!delivery) {
 		countdown_step(&sending->done);
 		return;
@@ -348,6 +351,114 @@ static void test_targets(void **state)
 	assert_int_equal(targets.count, STORE_TARGETS_MAX);
 }
 
+/* Each recipient once, each mailbox its own, and as many as have room. */
+static void test_recipients(void **state)
+{
+	struct delivery_targets targets = { .count = 0 };
+	struct id one = { { 1 } }, other = { { 2 } };
+	char address[64];
+	size_t count = 0;
+
+	(void)state;
+	assert_true(delivery_targets_add_recipient(&targets, &one, bytes_of("a@example.com")));
+	assert_true(delivery_targets_have(&targets, &one));
+	assert_false(delivery_targets_have(&targets, &other));
+	do
+		snprintf(address, sizeof address, "recipient.%04zu@example.com", ++count);
+	while (count < 10000 && delivery_targets_add_recipient(&targets, &one, bytes_of(address)));
+	assert_in_range(count, 300, 500);
+	/* Full for one is not full for all, and what is there already is there. */
+	assert_true(delivery_targets_add_recipient(&targets, &one, bytes_of("a@example.com")));
+	assert_true(delivery_targets_add_recipient(&targets, &other, bytes_of(address)));
+	assert_false(delivery_targets_add_recipient(&targets, &one, bytes_of(address)));
+	assert_int_equal(targets.count, 2);
+	delivery_targets_clear(&targets);
+	assert_int_equal(targets.count, 0);
+}
+
+static void add_longest(struct delivery_targets *targets, const struct id *mailbox)
+{
+	char address[255];
+	size_t count = 0;
+
+	memset(address, 'x', sizeof address);
+	do
+		snprintf(address, sizeof address, "%0*zu", 254, ++count);
+	while (delivery_targets_add_recipient(targets, mailbox, bytes_of(address)));
+	assert_true(count > 40);
+}
+
+static struct bytes top_of(struct fixture *fixture, size_t mailbox, struct buf *got)
+{
+	size_t count, end;
+	struct store_message *messages = list(fixture, mailbox, &count);
+	struct error error;
+
+	assert_true(count > 0);
+	if (!fetch(fixture, mailbox, &messages[count - 1], got, &error))
+		fail_msg("%s", error.text);
+	free(messages);
+	end = got->size - strlen("content\r\n");
+	return bytes_make(got->data, end);
+}
+
+static bool holds(struct bytes top, const char *text)
+{
+	return memmem(top.data, top.size, text, strlen(text)) != NULL;
+}
+
+/* The first wants the envelope, the second does not. */
+static void test_envelope(void **state)
+{
+	struct fixture *fixture = *state;
+	struct directory *directory = fixture->service->service.directory;
+	const struct id *ids[] = { &fixture->mailboxes[0].stored.id,
+		&fixture->mailboxes[1].stored.id };
+	struct sending sending = {
+		.fixture = fixture, .targets = 2, .content = bytes_of("content\r\n")
+	};
+	struct mailbox_facts facts;
+	struct bytes top;
+	struct buf got;
+
+	mailbox_facts_init(&facts);
+	facts.envelope_headers = false;
+	assert_true(directory_set_facts(directory, ids[1], &facts, NULL));
+	sending.has_envelope = true;
+	delivery_targets_add_recipient(&sending.envelope, ids[0], bytes_of("blind@example.com"));
+	delivery_targets_add_recipient(&sending.envelope, ids[1], bytes_of("other@example.com"));
+	delivery_targets_add_recipient(&sending.envelope, ids[0], bytes_of("alias@example.com"));
+	run_sending(&sending);
+	assert_true(sending.ok);
+	top = top_of(fixture, 0, &got);
+	assert_true(holds(top, "\r\nX-Envelope-From: <sender@example.org>\r\n"
+			       "X-Envelope-To: <blind@example.com>, <alias@example.com>\r\n"));
+	assert_false(holds(top, "other@example.com"));
+	buf_clear(&got);
+	top = top_of(fixture, 1, &got);
+	assert_false(holds(top, "X-Envelope"));
+	buf_clear(&got);
+	/* As long as it can get, it fits. */
+	delivery_targets_clear(&sending.envelope);
+	facts.envelope_headers = true;
+	assert_true(directory_set_facts(directory, ids[1], &facts, NULL));
+	add_longest(&sending.envelope, ids[0]);
+	add_longest(&sending.envelope, ids[1]);
+	run_sending(&sending);
+	if (!sending.ok)
+		fail_msg("%s", sending.error.text);
+	top = top_of(fixture, 1, &got);
+	assert_true(top.size > 10000);
+	buf_clear(&got);
+	/* Mail of the gateway's own has no envelope. */
+	sending.has_envelope = false;
+	run_sending(&sending);
+	top = top_of(fixture, 0, &got);
+	assert_false(holds(top, "X-Envelope"));
+	buf_clear(&got);
+	delivery_targets_clear(&sending.envelope);
+}
+
 static bool count_file(void *context, const char *name)
 {
 	*(size_t *)context += strcmp(name, "lost") != 0;
@@ -548,6 +659,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_line_end_is_cut, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_two_targets, set_up, tear_down),
 		cmocka_unit_test(test_targets),
+		cmocka_unit_test(test_recipients),
+		cmocka_unit_test_setup_teardown(test_envelope, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_given_up, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_not_taken, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_suspended_meanwhile, set_up, tear_down),

@@ -151,6 +151,33 @@ static void check_text(const char *path, const char *expected)
 	free(text);
 }
 
+static void test_own_folder(void **state)
+{
+	static const struct {
+		mode_t mode;
+		bool is_own;
+	} rows[] = { { 0700, true }, { 0755, true }, { 0500, true }, { 0770, false },
+		{ 0702, false }, { 01777, false } };
+	const char *path = scratch_path(state, "own");
+	struct error error;
+
+	assert_false(folder_check_own(path, &error));
+	assert_int_equal(error.kind, ERROR_NOT_FOUND);
+	assert_int_equal(mkdir(path, 0700), 0);
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		error.kind = ERROR_NONE;
+		assert_int_equal(chmod(path, rows[i].mode), 0);
+		assert_int_equal(folder_check_own(path, &error), rows[i].is_own);
+		assert_int_equal(error.kind, rows[i].is_own ? ERROR_NONE : ERROR_DENIED);
+	}
+	assert_int_equal(chmod(path, 0700), 0);
+	if (geteuid() != 0)
+		return;
+	assert_int_equal(chown(path, 65534, 65534), 0);
+	assert_false(folder_check_own(path, &error));
+	assert_non_null(strstr(error.text, "65534"));
+}
+
 static void test_create_and_replace(void **state)
 {
 	const char *path = scratch_path(state, "a");
@@ -600,6 +627,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_modes),
 		TEST(test_old_folder_keeps_its_mode),
+		TEST(test_own_folder),
 		TEST(test_create_and_replace),
 		TEST(test_read_at),
 		TEST(test_load_is_bounded),

@@ -160,6 +160,36 @@ static void test_answers(void **state)
 	clear(&request);
 }
 
+/* For a thread that waits: the same hashes, in the same queue. */
+static void test_waiting(void **state)
+{
+	struct fixture *fixture = *state;
+	const struct id *id = &fixture->mailbox.stored.id;
+	struct mailbox_secret_keys *opened = NULL;
+	struct buf wrapped;
+	struct error error;
+
+	buf_init(&wrapped, STORE_WRAP_MAX);
+	assert_true(hashing_wrap(fixture->hashing, WRAP_RECOVERY, id, fixture->mailbox.secret_keys,
+		bytes_of(right), &wrapped, &error));
+	assert_true(hashing_unwrap(fixture->hashing, WRAP_RECOVERY, id, buf_view(&wrapped),
+		bytes_of(right), &opened, &error));
+	assert_true(mailbox_keys_match(&fixture->mailbox.public_keys, opened));
+	secret_free(opened);
+	opened = NULL;
+	assert_false(hashing_unwrap(fixture->hashing, WRAP_RECOVERY, id, buf_view(&wrapped),
+		bytes_of("wrong"), &opened, &error));
+	assert_int_equal(error.kind, ERROR_DENIED);
+	assert_false(hashing_unwrap(fixture->hashing, WRAP_PASSWORD, id, buf_view(&wrapped),
+		bytes_of(right), &opened, &error));
+	assert_int_equal(error.kind, ERROR_CORRUPT);
+	assert_false(hashing_wrap(fixture->hashing, WRAP_PASSWORD, id, fixture->mailbox.secret_keys,
+		bytes_of(""), &wrapped, &error));
+	assert_int_equal(error.kind, ERROR_INVALID);
+	assert_null(opened);
+	buf_clear(&wrapped);
+}
+
 static void rewrap(const struct store_mailbox *stored, const struct mailbox_secret_keys *secret,
 	struct buf *wrap)
 {
@@ -320,6 +350,9 @@ static void test_bounded(void **state)
 	fill(&late, &fixture->mailbox, "wrong", "198.51.100.1");
 	assert_false(hashing_submit(fixture->hashing, &late));
 	secret_free(late.phrase);
+	assert_false(hashing_unwrap(fixture->hashing, WRAP_PASSWORD, &fixture->mailbox.stored.id,
+		bytes_of("no wrap"), bytes_of(right), &late.secret_keys, &late.error));
+	assert_int_equal(late.error.kind, ERROR_BUSY);
 	open_gate(fixture);
 	/* What was taken is finished, even when the end comes first; what was refused is not. */
 	hashing_stop(&fixture->hashing);
@@ -367,6 +400,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_answers, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_waiting, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_keyring, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_unknown_costs_as_much, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_bounded, set_up, tear_down),

@@ -134,7 +134,9 @@ static const struct {
 	{ "\"\\x22john doe\\x22@example.com\"", "\"\xe2\x80\xa6@example.com\"" },
 	{ "<\"john doe\"@example.com>", "<\xe2\x80\xa6@example.com>" },
 	{ "alice@[192.0.2.7]", "a\xe2\x80\xa6@[192.0.2.x]" },
-	{ "12 @ 3 x@ @home", NULL },
+	{ "alice@\xc3\xbc.example", "a\xe2\x80\xa6@\xc3\xbc.example" },
+	{ "\"alice@\\xc3\\xbc.example\"", "\"a\xe2\x80\xa6@\\xc3\\xbc.example\"" },
+	{ "12 @ 3 x@ @home \"x@\\x22\" x@\\y", NULL },
 	{ "size=12 id=0123456789abcdef why=\"closed by the peer\"", NULL },
 	{ "", NULL },
 };

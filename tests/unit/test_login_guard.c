@@ -109,6 +109,37 @@ static void test_delays_grow(void **state)
 	assert_int_equal(pass(fixture, "192.0.2.3", "mbx-3"), 0);
 }
 
+static uint64_t closed_ms(struct fixture *fixture, const char *address, const char *name)
+{
+	const struct login_attempt next = attempt(fixture, address, name);
+
+	return login_guard_closed_ms(fixture->guard, &next);
+}
+
+/* Where answers cannot wait, the next attempt does: as long from the last failure. */
+static void test_closed(void **state)
+{
+	struct fixture *fixture = *state;
+
+	for (size_t i = 0; i < EXPECTED; i++) {
+		assert_int_equal(closed_ms(fixture, "control", "mbx-1"), 0);
+		miss(fixture, "control", "mbx-1");
+		/* A second has gone by in miss(). */
+		fixture->now_us -= SECOND_US;
+		assert_int_equal(closed_ms(fixture, "control", "mbx-1"), expected_ms[i]);
+		assert_int_equal(closed_ms(fixture, "control", "mbx-2"), expected_ms[i]);
+		/* Failures elsewhere close nothing here, and asking counts as none. */
+		assert_int_equal(closed_ms(fixture, "192.0.2.1", "mbx-1"), 0);
+		if (!expected_ms[i])
+			continue;
+		fixture->now_us += (int64_t)expected_ms[i] * 1000 - 1;
+		assert_int_equal(closed_ms(fixture, "control", "mbx-1"), 1);
+		fixture->now_us++;
+	}
+	fixture->now_us += HOUR_US;
+	assert_int_equal(closed_ms(fixture, "control", "mbx-1"), 0);
+}
+
 static void test_an_hour_ends_it(void **state)
 {
 	struct fixture *fixture = *state;
@@ -257,6 +288,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_delays_grow, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_closed, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_an_hour_ends_it, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_others_cannot_lock_out, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_right_waits_like_wrong, set_up, tear_down),

@@ -123,7 +123,7 @@ static void test_own_password(void **state)
 	struct service_fixture *fixture = *state;
 	struct mailbox_creation creation = {
 		.name = "Own",
-		.password = bytes_of("twelve bytes"),
+		.password = bytes_of("grape lunar vivid oxide"),
 		.generated_password = "left over",
 	};
 	struct store_mailbox stored;
@@ -133,7 +133,25 @@ static void test_own_password(void **state)
 	assert_true(get(fixture, &creation.id, &stored));
 	assert_string_equal(stored.description, "");
 	check_wrap(WRAP_PASSWORD, &stored, stored.password_wrap, stored.password_wrap_size,
-		"twelve bytes");
+		"grape lunar vivid oxide");
+}
+
+static void test_without_recovery(void **state)
+{
+	struct service_fixture *fixture = *state;
+	struct mailbox_creation creation = {
+		.name = "No sheet",
+		.without_recovery = true,
+		.recovery_code = "left over",
+	};
+	struct store_mailbox stored;
+
+	create(fixture, &creation);
+	assert_string_equal(creation.recovery_code, "");
+	assert_true(get(fixture, &creation.id, &stored));
+	assert_int_equal(stored.recovery_wrap_size, 0);
+	check_wrap(WRAP_PASSWORD, &stored, stored.password_wrap, stored.password_wrap_size,
+		creation.generated_password);
 }
 
 /* The self-test's: nobody is told, and it goes without being suspended, at the latest at the next start. */
@@ -184,7 +202,11 @@ static void test_refused(void **state)
 		{ .name = "a", .description_length = STORE_DESCRIPTION_SIZE - 1 },
 		{ .name = "a", .password = "eleven byte", .words = "a password has 12 to 128" },
 		{ .name = "a", .password_length = 129, .words = "a password has 12 to 128" },
-		{ .name = "a", .password_length = 128 },
+		{ .name = "a", .password_length = 128, .words = "easy to guess" },
+		{ .name = "Grape Lunar",
+			.password = "grape lunar vivid",
+			.words = "easy to guess" },
+		{ .name = "a", .password = "grape lunar vivid" },
 		{ .name = "a",
 			.password = "twelve\nbytes",
 			.words = "a password has no control characters" },
@@ -277,6 +299,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_life, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_own_password, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_without_recovery, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_temporary, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_refused, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_two_change, set_up, tear_down),

@@ -110,8 +110,9 @@ static bool stream_write(void *context, struct transfer_piece *piece, struct err
 
 static json_t *bring(struct control_engine *engine, json_t *params, struct error *error)
 {
-	static const struct transfer_source file = { true, stream_read, NULL, stream_free };
-	static const struct transfer_source folder = { false, stream_read, stream_finish,
+	static const struct transfer_source file = { TRANSFER_FILE, stream_read, NULL,
+		stream_free };
+	static const struct transfer_source folder = { TRANSFER_FOLDER, stream_read, stream_finish,
 		stream_free };
 	json_t *answer = transfer_begin_read(engine,
 		strcmp(method_text(params, "form"), "file") == 0 ? &file : &folder,

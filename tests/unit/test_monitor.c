@@ -49,6 +49,7 @@ static int set_up(void **state)
 		.figures = { .used_bytes = gib, .free_bytes = 100 * gib, .reserve_bytes = 2 * gib },
 		.open_files = 100,
 		.most_files = 1000,
+		.is_memory_locked = true,
 		.mailboxes = &fixture->mailbox,
 		.mailbox_count = 1,
 		.silent_limit_hours = 24,
@@ -192,6 +193,19 @@ static void test_clock(void **state)
 	fixture->facts.wall_us -= 10 * hour_us;
 	assert_true(judge(fixture, "clock", &problem));
 	assert_non_null(strstr(problem.text, "set back by 600 minutes"));
+}
+
+static void test_memory_lock(void **state)
+{
+	struct fixture *fixture = *state;
+	struct problem problem;
+
+	fixture->facts.is_memory_locked = false;
+	assert_true(judge(fixture, "memory-lock", &problem));
+	assert_int_equal(problem.severity, PROBLEM_WARNING);
+	assert_non_null(strstr(problem.remedy, "ulimit -l"));
+	fixture->facts.is_memory_locked = true;
+	assert_false(judge(fixture, "memory-lock", NULL));
 }
 
 static void test_open_files(void **state)
@@ -363,6 +377,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_silence, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_collecting, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_clock, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_memory_lock, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_open_files, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_low_disk, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_look, set_up, tear_down),

@@ -183,6 +183,26 @@ static void test_cut_texts(void **state)
 	}
 }
 
+static void test_keep_newest(void **state)
+{
+	struct fixture *fixture = *state;
+	char id[64];
+
+	for (int i = 0; i < 20; i++) {
+		snprintf(id, sizeof id, "%s %d", i % 2 ? "odd" : "even", i);
+		problems_raise(fixture->problems, 100 + i, PROBLEM_WARNING, id, "t", "r");
+	}
+	problems_keep_newest(fixture->problems, "odd ", 10);
+	assert_int_equal(list(fixture), 20);
+	problems_keep_newest(fixture->problems, "odd ", 3);
+	assert_int_equal(list(fixture), 13);
+	assert_string_equal(fixture->list[12].id, "odd 19");
+	assert_string_equal(fixture->list[8].id, "odd 15");
+	problems_keep_newest(fixture->problems, "odd ", 0);
+	problems_keep_newest(fixture->problems, "none ", 0);
+	assert_int_equal(list(fixture), 10);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -192,6 +212,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_bounded, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_errors_survive, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_cut_texts, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_keep_newest, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,7 +9,10 @@
 
 #include <cmocka.h>
 
+#include <malloc.h>
 #include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -218,6 +221,82 @@ static void test_open_files(void **state)
 	close(ends[1]);
 }
 
+/* A sanitizer has heaps of its own. */
+#ifdef TEST_IS_SANITIZED
+enum { MALLOC_IS_REPLACED = true };
+#else
+enum { MALLOC_IS_REPLACED = false };
+#endif
+
+enum { ALLOCATING_MAX = 128 };
+
+static atomic_size_t allocated;
+static atomic_bool are_counted;
+
+static void allocate(void *context)
+{
+	volatile char *block = malloc(1000);
+
+	(void)context;
+	if (block)
+		block[0] = 1;
+	atomic_fetch_add(&allocated, 1);
+	while (!atomic_load(&are_counted))
+		usleep(1000);
+	free((void *)(uintptr_t)block);
+}
+
+/* By malloc_info(3). */
+static size_t count_heaps(void)
+{
+	size_t count = 0, size = 0;
+	char *text = NULL;
+	FILE *stream = open_memstream(&text, &size);
+
+	if (!stream || malloc_info(0, stream) != 0 || fclose(stream) != 0)
+		return 0;
+	for (const char *at = text; (at = strstr(at, "<heap nr=")); at++)
+		count++;
+	free(text);
+	return count;
+}
+
+/* More threads than cores, all with memory at once. */
+static int use_heaps(void *context)
+{
+	const bool *shares = context;
+	size_t most = thread_core_count() + 1, count = most + 6, heaps;
+	struct thread *threads[ALLOCATING_MAX];
+
+	if (count > ALLOCATING_MAX)
+		return 0;
+	if (*shares)
+		process_share_heaps();
+	for (size_t i = 0; i < count; i++) {
+		threads[i] = thread_start("allocating", allocate, NULL, NULL);
+		if (!threads[i])
+			return 1;
+	}
+	while (atomic_load(&allocated) < count)
+		usleep(1000);
+	heaps = count_heaps();
+	atomic_store(&are_counted, true);
+	for (size_t i = 0; i < count; i++)
+		thread_join(&threads[i]);
+	return heaps > 0 && (*shares ? heaps <= most : heaps > most) ? 0 : 2;
+}
+
+static void test_heaps_are_shared(void **state)
+{
+	bool yes = true, no = false;
+
+	(void)state;
+	if (MALLOC_IS_REPLACED)
+		skip();
+	assert_int_equal(child_run(use_heaps, &no), 0);
+	assert_int_equal(child_run(use_heaps, &yes), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -228,6 +307,7 @@ int main(void)
 		cmocka_unit_test(test_wake),
 		cmocka_unit_test(test_caught_stop),
 		cmocka_unit_test(test_facts),
+		cmocka_unit_test(test_heaps_are_shared),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -104,6 +104,25 @@ static bool greets(uint16_t port, const char *greeting)
 	return ok;
 }
 
+/* The next line that the peer says begins so. */
+static void expect(int fd, const char *wanted)
+{
+	char line[256] = "";
+	size_t size = 0;
+
+	while (size < sizeof line - 1 && recv(fd, line + size, 1, 0) == 1 && line[size++] != '\n')
+		;
+	if (strncmp(line, wanted, strlen(wanted)) != 0)
+		fail_msg("\"%s\", not \"%s\"", line, wanted);
+}
+
+static bool is_at_end(int fd)
+{
+	char octet;
+
+	return recv(fd, &octet, 1, 0) <= 0;
+}
+
 static bool is_free(uint16_t port)
 {
 	struct listener listener;
@@ -258,21 +277,62 @@ static void test_taken_at_start(void **state)
 	assert_true(greets(holder.address.port, "220"));
 }
 
+/* All places are taken: the one that is silent gives way to the next, and is told. */
 static void test_max_sessions(void **state)
 {
 	struct fixture *fixture = *state;
 	uint16_t port = port_at(fixture, RECEPTION_SMTP);
-	int first = dial(port), second;
-	char text[4] = "";
+	int first, second;
 
-	assert_int_equal(recv(first, text, 3, MSG_WAITALL), 3);
 	reception_set_max_sessions(fixture->reception, 1);
+	first = dial(port);
+	expect(first, "220 ");
 	second = dial(port);
-	assert_true(recv(second, text, 3, MSG_WAITALL) <= 0);
-	reception_set_max_sessions(fixture->reception, 2);
-	assert_true(greets(port, "220"));
+	expect(second, "220 ");
+	expect(first, "421 4.3.2 Too many connections");
+	assert_true(is_at_end(first));
+	close(first);
+	/* Of POP3 likewise. */
+	first = dial(port_at(fixture, RECEPTION_POP3));
+	expect(first, "+OK");
+	expect(second, "421 4.3.2 Too many connections");
+	assert_true(is_at_end(second));
+	close(second);
+	second = dial(port);
+	expect(second, "220 ");
+	expect(first, "-ERR [SYS/TEMP] Too many connections");
+	assert_true(is_at_end(first));
 	close(first);
 	close(second);
+}
+
+static void test_max_sessions_of_peer(void **state)
+{
+	struct fixture *fixture = *state;
+	struct config *config = &fixture->service->service.config;
+	uint16_t smtp = port_at(fixture, RECEPTION_SMTP), pop3 = port_at(fixture, RECEPTION_POP3);
+	int held[2], refused;
+
+	assert_true(config_set(config, "limits.sessions-per-address", "2", NULL));
+	for (size_t i = 0; i < 2; i++) {
+		held[i] = dial(i ? pop3 : smtp);
+		expect(held[i], i ? "+OK" : "220 ");
+	}
+	refused = dial(smtp);
+	expect(refused, "421 4.7.0 Too many connections from your address");
+	assert_true(is_at_end(refused));
+	close(refused);
+	refused = dial(pop3);
+	expect(refused, "-ERR [SYS/TEMP] Too many connections from your address");
+	close(refused);
+	/* Who was there is still served, and who goes makes room. */
+	assert_int_equal(send(held[0], "QUIT\r\n", 6, 0), 6);
+	expect(held[0], "221 ");
+	close(held[0]);
+	while (sessions_count(fixture->service->service.sessions) > 1)
+		poll(NULL, 0, 5);
+	assert_true(greets(smtp, "220"));
+	close(held[1]);
 }
 
 int main(void)
@@ -284,6 +344,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_taken, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_taken_at_start, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_max_sessions, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_max_sessions_of_peer, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -112,6 +112,53 @@ static int write_behind_the_slab(void)
 	return FINE;
 }
 
+/* A further slab, with a block in it; the first one is full. */
+static uint8_t *take_second_slab(uint8_t **first)
+{
+	if (!secret_start(SLAB_BYTES, NULL))
+		return NULL;
+	secret_set_max(2 * SLAB_BYTES);
+	*first = secret_new(SLAB_BYTES);
+	return *first ? secret_new(SLAB_BYTES) : NULL;
+}
+
+static int write_behind_the_second_slab(void)
+{
+	uint8_t *first;
+	volatile uint8_t *secret = take_second_slab(&first);
+
+	if (!secret)
+		return FINE;
+	secret[SLAB_BYTES - 1] = 1;
+	secret[SLAB_BYTES] = 1;
+	return FINE;
+}
+
+static int free_twice_with_the_slab(void)
+{
+	uint8_t *first, *secret = take_second_slab(&first);
+
+	if (!secret)
+		return FINE;
+	secret_free(first);
+	secret_free(secret);
+	secret_free(secret);
+	return FINE;
+}
+
+/* Nothing of it is left to be read. */
+static int read_a_slab_given_back(void)
+{
+	uint8_t *first, *secret = take_second_slab(&first);
+	volatile uint8_t *gone = secret;
+
+	if (!secret)
+		return FINE;
+	secret_free(first);
+	secret_free(secret);
+	return gone[100] == 0 ? FINE : 1;
+}
+
 static int write_before_the_slab(void)
 {
 	volatile uint8_t *secret;
@@ -137,6 +184,9 @@ static void test_misuse_ends_the_process(void **state)
 		{ free_foreign, true },
 		{ write_behind_the_slab, false },
 		{ write_before_the_slab, false },
+		{ free_twice_with_the_slab, true },
+		{ write_behind_the_second_slab, false },
+		{ read_a_slab_given_back, false },
 	};
 	int status = status_of(free_properly);
 
@@ -182,6 +232,40 @@ static void test_a_refused_lock_is_told(void **state)
 	assert_int_equal(WEXITSTATUS(status), FINE);
 }
 
+/* The limit lets the first slab be locked, and not a second one. */
+static int grow_without_the_right_to_lock(void)
+{
+	const rlim_t enough_for_one = 2 * SLAB_BYTES;
+	uint8_t *first, *second;
+
+	if (geteuid() == 0 && setuid(65534) != 0)
+		return 1;
+	if (setrlimit(RLIMIT_MEMLOCK, &(struct rlimit){ enough_for_one, enough_for_one }) != 0)
+		return 1;
+	if (!secret_start(SLAB_BYTES, NULL) || !secret_is_locked())
+		return 2;
+	second = take_second_slab(&first);
+	if (!second || secret_is_locked())
+		return 3;
+	memset(second, 1, SLAB_BYTES);
+	secret_free(first);
+	secret_free(second);
+	/* What could not be locked is gone. */
+	return secret_slab_count() == 1 && secret_is_locked() ? FINE : 4;
+}
+
+static void test_a_refused_lock_of_a_further_slab_is_told(void **state)
+{
+	int status;
+
+	(void)state;
+	if (MLOCK_IS_REPLACED)
+		skip();
+	status = status_of(grow_without_the_right_to_lock);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), FINE);
+}
+
 /* The flags of the mapping that holds `address` (proc(5), VmFlags), or false. */
 static bool mapping_flags(const void *address, char *flags, size_t capacity)
 {
@@ -218,6 +302,46 @@ static int look_at_the_mapping(void)
 	return !!strstr(flags, " lo") == secret_is_locked() ? FINE : 4;
 }
 
+static int look_at_the_second_mapping(void)
+{
+	uint8_t *first, *secret = take_second_slab(&first);
+	char flags[512];
+
+	if (!secret || !mapping_flags(secret, flags, sizeof flags) || !strstr(flags, " dd"))
+		return 1;
+	return !!strstr(flags, " lo") == secret_is_locked() ? FINE : 2;
+}
+
+/* As many as the gateway allows itself, under the limit that Linux has by default. */
+static int lock_all_slabs(void)
+{
+	const rlim_t usual = 8 * 1024 * 1024;
+	size_t count = 0;
+
+	if (geteuid() == 0 && setuid(65534) != 0)
+		return 1;
+	if (setrlimit(RLIMIT_MEMLOCK, &(struct rlimit){ usual, usual }) != 0)
+		return FINE; /* this machine allows less */
+	if (!secret_start(SECRET_SLAB_BYTES, NULL))
+		return 2;
+	secret_set_max(SECRET_MAX_BYTES);
+	while (secret_new(SECRET_SLAB_BYTES))
+		count++;
+	return count == SECRET_MAX_BYTES / SECRET_SLAB_BYTES && secret_is_locked() ? FINE : 3;
+}
+
+static void test_all_slabs_can_be_locked(void **state)
+{
+	int status;
+
+	(void)state;
+	if (MLOCK_IS_REPLACED)
+		skip();
+	status = status_of(lock_all_slabs);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), FINE);
+}
+
 static void test_what_the_system_says(void **state)
 {
 	int status;
@@ -226,6 +350,9 @@ static void test_what_the_system_says(void **state)
 	if (MLOCK_IS_REPLACED || access("/proc/self/smaps", R_OK) != 0)
 		skip();
 	status = status_of(look_at_the_mapping);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), FINE);
+	status = status_of(look_at_the_second_mapping);
 	assert_true(WIFEXITED(status));
 	assert_int_equal(WEXITSTATUS(status), FINE);
 }
@@ -254,6 +381,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_misuse_ends_the_process),
 		cmocka_unit_test(test_a_refused_lock_is_told),
+		cmocka_unit_test(test_a_refused_lock_of_a_further_slab_is_told),
+		cmocka_unit_test(test_all_slabs_can_be_locked),
 		cmocka_unit_test(test_what_the_system_says),
 		cmocka_unit_test(test_no_size),
 	};

@@ -48,15 +48,12 @@ static void test_tenants(void **state)
 		const char *locked, *allowed, *refused, *tenant;
 		enum lock_verdict verdict;
 	} rows[] = {
-		{ "", "", "", NULL, LOCK_PASS },
 		{ "", "", "", "a.example", LOCK_PASS },
 		{ "", "", "a.example", "a.example", LOCK_REFUSED },
-		{ "", "", "a.example", NULL, LOCK_PASS },
 		{ "a.example", "", "", "A.Example", LOCK_PASS },
 		{ "a.example", "", "", "b.example", LOCK_UNKNOWN },
 		{ "a.example", "", "", "a.example.net", LOCK_UNKNOWN },
 		{ "a.example", "", "", "", LOCK_UNKNOWN },
-		{ "a.example", "", "", NULL, LOCK_UNKNOWN },
 		{ "a.example", "c.example b.example", "", "B.example", LOCK_PASS },
 		{ "a.example", "b.example", "b.example", "b.example", LOCK_REFUSED },
 	};
@@ -72,6 +69,36 @@ static void test_tenants(void **state)
 			fail_msg("row %zu", i);
 		assert_int_equal(
 			sender_lock_has_tenant(&lock), rows[i].locked[0] || rows[i].refused[0]);
+	}
+}
+
+static void test_without_tenant(void **state)
+{
+	static const struct {
+		const char *networks, *allowed, *refused, *tenant;
+		enum lock_verdict verdict;
+	} rows[] = {
+		{ "", "", "", "", LOCK_PASS },
+		{ "", "", "", "a.example", LOCK_UNKNOWN },
+		/* The lock's own networks are Exchange Online's. */
+		{ "192.0.2.0/24", "", "", "a.example", LOCK_UNKNOWN },
+		{ "", "192.0.2.1", "", "a.example", LOCK_PASS },
+		{ "", "192.0.2.2", "", "a.example", LOCK_UNKNOWN },
+		{ "", "192.0.2.0/24", "192.0.2.1", "a.example", LOCK_REFUSED },
+		{ "", "", "192.0.2.1", "", LOCK_REFUSED },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct sender_lock lock = { .tenant = "" };
+
+		snprintf(lock.tenant, sizeof lock.tenant, "%s", rows[i].tenant);
+		snprintf(lock.refused_tenants, sizeof lock.refused_tenants, "b.example");
+		parse(rows[i].networks, &lock.networks);
+		parse(rows[i].allowed, &lock.allowed);
+		parse(rows[i].refused, &lock.refused);
+		if (sender_lock_no_tenant(&lock, bytes_of("192.0.2.1")) != rows[i].verdict)
+			fail_msg("row %zu", i);
 	}
 }
 
@@ -123,6 +150,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_networks),
 		cmocka_unit_test(test_tenants),
+		cmocka_unit_test(test_without_tenant),
 		cmocka_unit_test(test_lists_of_tenants),
 		cmocka_unit_test(test_what_is_a_tenant),
 	};

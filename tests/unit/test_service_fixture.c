@@ -41,6 +41,24 @@ static void check(bool ok, const struct error *error)
 		fail_msg("%s", error->text);
 }
 
+/* One for the process: each costs a hash at its start, and keeps nothing of a test. */
+static struct hashing *hashing;
+
+static void stop_hashing(void)
+{
+	hashing_stop(&hashing);
+}
+
+static void start_hashing(void)
+{
+	struct error error;
+
+	if (hashing)
+		return;
+	check((hashing = hashing_start(&error)) != NULL, &error);
+	atexit(stop_hashing);
+}
+
 static void build(struct service_fixture *fixture)
 {
 	struct service *service = &fixture->service;
@@ -54,11 +72,13 @@ static void build(struct service_fixture *fixture)
 	check((service->directory = directory_new(service->problems, &error)) != NULL, &error);
 	check((service->maildrops = maildrops_new(&error)) != NULL, &error);
 	check((service->login_guard = login_guard_new(service->problems, &error)) != NULL, &error);
+	check((service->sessions = sessions_new(&error)) != NULL, &error);
 	check((service->store = store_open(&options, &error)) != NULL, &error);
 	config_set_defaults(&service->config);
 	strcpy(service->hostname, "gateway.example.com");
+	service->hashing = hashing;
 	fixture->mailboxes = (struct mailboxes){ service->store, service->directory,
-		service->notices, service->changing };
+		service->notices, service->changing, hashing };
 	check(mailboxes_load(&fixture->mailboxes, &error), &error);
 	check((fixture->loop = loop_start("test", &error)) != NULL, &error);
 }
@@ -69,6 +89,7 @@ static void take_down(struct service_fixture *fixture)
 
 	loop_stop(&fixture->loop, 1000);
 	store_close(&service->store);
+	sessions_free(&service->sessions);
 	login_guard_free(&service->login_guard);
 	maildrops_free(&service->maildrops);
 	directory_free(&service->directory);
@@ -87,6 +108,7 @@ struct service_fixture *service_fixture_new(void)
 	assert_non_null(fixture);
 	log_set_sink(ignore_line, NULL);
 	check(secret_start(SLAB_BYTES, &error), &error);
+	start_hashing();
 	assert_int_equal(scratch_set_up(&folder), 0);
 	snprintf(fixture->folder, sizeof fixture->folder, "%s", scratch_path(&folder, "data"));
 	check(folder_create(fixture->folder, &error), &error);

@@ -11,7 +11,7 @@
 struct service_fixture {
 	char folder[PATH_SIZE];
 	void *scratch;		/* removes it */
-	struct service service; /* without hashing and TLS */
+	struct service service; /* without TLS; the hashing is the process's */
 	struct mailboxes mailboxes;
 	struct loop *loop;
 };

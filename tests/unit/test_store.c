@@ -191,6 +191,36 @@ static void test_settings(void **state)
 	}
 }
 
+/* What could not be read back is not taken. */
+static void test_what_is_too_long(void **state)
+{
+	enum { SETTING_MAX = 1024 * 1024 };
+	struct fixture *fixture = *state;
+	struct settings settings = { "" };
+	struct store_mailbox mailbox = make_mailbox(1);
+	struct error error = { 0 };
+	char *value = malloc(SETTING_MAX + 1);
+
+	assert_non_null(value);
+	memset(value, 'a', SETTING_MAX);
+	value[SETTING_MAX] = '\0';
+	assert_false(store_setting_set(fixture->store, "hostname", value, &error));
+	assert_int_equal(error.kind, ERROR_INVALID);
+	assert_non_null(strstr(error.text, "the value of hostname"));
+	assert_true(store_setting_each(fixture->store, add_setting, &settings, &error));
+	assert_string_equal(settings.text, "");
+	free(value);
+
+	mailbox.password_wrap_size = STORE_WRAP_MAX + 1;
+	assert_false(store_mailbox_create(fixture->store, &mailbox, &error));
+	assert_int_equal(error.kind, ERROR_INVALID);
+	mailbox.password_wrap_size = 100;
+	mailbox.recovery_wrap_size = STORE_WRAP_MAX + 1;
+	assert_false(store_mailbox_create(fixture->store, &mailbox, &error));
+	assert_int_equal(error.kind, ERROR_INVALID);
+	assert_int_equal(fixture_count_rows(fixture, "mailboxes"), 0);
+}
+
 /* ---- what is refused ---- */
 
 static void overwrite(struct fixture *fixture, const char *name, long offset, size_t size)
@@ -368,6 +398,7 @@ int main(void)
 		OPEN(test_deleting),
 		OPEN(test_temporary_mailboxes_go_at_the_start),
 		OPEN(test_settings),
+		OPEN(test_what_is_too_long),
 		cmocka_unit_test(test_refused),
 		CLOSED(test_an_empty_database_file_alone_is_filled),
 		CLOSED(test_everything_is_owner_only),

@@ -157,6 +157,42 @@ static void test_replaced(void **state)
 	assert_true(edit(fixture, 3, &freed, &error));
 }
 
+static void test_one_fact(void **state)
+{
+	static char long_text[STORE_FACT_VALUE_MAX + 2];
+	const struct {
+		uint64_t mailbox;
+		struct store_fact fact;
+		enum error_kind kind; /* ERROR_NONE: it is set */
+		const char *facts;
+	} rows[] = {
+		{ 2, { "reported", "1" }, ERROR_NONE,
+			"1:networks=10.0.0.0/8;1:tenant=;2:envelope-headers=on;2:reported=1;" },
+		{ 2, { "reported", "22" }, ERROR_NONE,
+			"1:networks=10.0.0.0/8;1:tenant=;2:envelope-headers=on;2:reported=22;" },
+		{ 1, { "tenant", "a" }, ERROR_NONE,
+			"1:networks=10.0.0.0/8;1:tenant=a;2:envelope-headers=on;2:reported=22;" },
+		{ 1, { "tenant", long_text }, ERROR_INVALID, NULL },
+		{ 1, { "", "a" }, ERROR_INVALID, NULL },
+		{ 4, { "tenant", "a" }, ERROR_NOT_FOUND, NULL },
+	};
+	struct fixture *fixture = *state;
+	const char *facts = ALL_FACTS;
+
+	memset(long_text, 'x', sizeof long_text - 1);
+	fill(fixture);
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		const struct id id = make_id('b', rows[i].mailbox);
+		struct error error = { 0 };
+
+		assert_int_equal(store_fact_set(fixture->store, &id, &rows[i].fact, &error),
+			rows[i].kind == ERROR_NONE);
+		assert_int_equal(error.kind, rows[i].kind);
+		facts = rows[i].facts ? rows[i].facts : facts;
+		assert_told(fixture, 0, facts, ALL_ALIASES);
+	}
+}
+
 static void test_refused_whole(void **state)
 {
 	static const char *const twice[] = { "x@b.example", "x@b.example" };
@@ -241,6 +277,7 @@ int main(void)
 #define OPEN(test) cmocka_unit_test_setup_teardown(test, fixture_set_up, fixture_tear_down)
 		OPEN(test_told_and_read),
 		OPEN(test_replaced),
+		OPEN(test_one_fact),
 		OPEN(test_refused_whole),
 		OPEN(test_gone_with_the_mailbox),
 	};

@@ -21,10 +21,13 @@ enum { LATCH_PATIENCE_US = 60000000 };
 static void remember_trouble(void *context, const struct error *trouble)
 {
 	struct fixture *fixture = context;
+	size_t used;
 
 	mutex_lock(fixture->mutex);
 	fixture->trouble_count++;
 	fixture->trouble = *trouble;
+	used = strlen(fixture->told);
+	snprintf(fixture->told + used, sizeof fixture->told - used, "%s\n", trouble->text);
 	mutex_unlock(fixture->mutex);
 }
 
@@ -125,6 +128,21 @@ int fixture_troubles(struct fixture *fixture, struct error *last)
 		*last = fixture->trouble;
 	mutex_unlock(fixture->mutex);
 	return count;
+}
+
+void fixture_wait_to_be_told(struct fixture *fixture, const char *says)
+{
+	bool is_told = false;
+
+	for (int i = 0; i < 1000 && !is_told; i++) {
+		if (i)
+			usleep(10000);
+		mutex_lock(fixture->mutex);
+		is_told = strstr(fixture->told, says) != NULL;
+		mutex_unlock(fixture->mutex);
+	}
+	if (!is_told)
+		fail_msg("'%s' is not in: %s", says, fixture->told);
 }
 
 const char *fixture_path(const struct fixture *fixture, const char *name)

@@ -20,6 +20,7 @@ struct fixture {
 	struct mutex *mutex;
 	int trouble_count;
 	struct error trouble; /* the last one */
+	char told[8192];      /* all of them, a line each, as far as there is room */
 };
 
 /* A new empty folder; no store yet. The cmocka forms put the fixture into *state. */
@@ -32,6 +33,8 @@ int fixture_tear_down(void **state);
 bool fixture_open(struct fixture *fixture, struct error *error);
 void fixture_close(struct fixture *fixture);
 int fixture_troubles(struct fixture *fixture, struct error *last);
+/* Some trouble says this, now or within ten seconds. */
+void fixture_wait_to_be_told(struct fixture *fixture, const char *says);
 /* FOLDER/NAME; in a static buffer. */
 const char *fixture_path(const struct fixture *fixture, const char *name);
 /* Files directly in the folder's `name` that are no folders. */

@@ -83,8 +83,8 @@ static void release(void *context)
 	((struct seen *)context)->frees++;
 }
 
-static const struct transfer_source source = { true, read_piece, finish, release };
-static const struct transfer_source plain_source = { false, read_piece, NULL, release };
+static const struct transfer_source source = { TRANSFER_FILE, read_piece, finish, release };
+static const struct transfer_source plain_source = { TRANSFER_FOLDER, read_piece, NULL, release };
 static const struct transfer_sink sink = { write_piece, finish, release };
 
 static void ignore_line(void *context, enum log_level level, const char *line)

@@ -46,8 +46,25 @@ static void test_names(void **state)
 	assert_false(transfer_entry_is_valid(name));
 }
 
+static void test_folders(void **state)
+{
+	static const char *const good[] = { "cur/", "a/b/", ".hidden/" };
+	static const char *const bad[] = { "", "/", "a", "a//", "../", "a/../", "./", "/a/",
+		"a./" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+		if (!transfer_entry_is_folder(good[i]))
+			fail_msg("%s was refused", good[i]);
+	}
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+		if (transfer_entry_is_folder(bad[i]))
+			fail_msg("%s was taken", bad[i]);
+	}
+}
+
 /* Each row is one transfer: "NAME" a piece with data, "NAME." its last one, "!" the end without an entry, "NAME.!" the
- * last piece of all; "NAME," a piece without data. */
+ * last piece of all; "NAME," a piece without data, "NAME,." its last one. */
 static void test_order(void **state)
 {
 	static const struct {
@@ -69,6 +86,11 @@ static void test_order(void **state)
 		{ { "" }, 1 },
 		{ { "." }, 1 },
 		{ { "../a." }, 1 },
+		/* An empty folder is one piece without data. */
+		{ { "a/,.", "b.", "c/,.!" }, 0 },
+		{ { "a/." }, 1 },
+		{ { "a/," }, 1 },
+		{ { "../,." }, 1 },
 	};
 
 	(void)state;
@@ -86,6 +108,7 @@ static void test_order(void **state)
 			step.size -= piece.is_end;
 			piece.is_entry_end = step.size && step.data[step.size - 1] == '.';
 			step.size -= piece.is_entry_end;
+			/* Where it is the last piece: "NAME,." */
 			if (step.size && step.data[step.size - 1] == ',')
 				step.size--;
 			else if (step.size)
@@ -204,6 +227,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_folders),
 		cmocka_unit_test(test_order),
 		cmocka_unit_test(test_there_and_back),
 		cmocka_unit_test(test_unpacked),

@@ -9,6 +9,7 @@
 #include "net/loop.h"
 #include "platform/paths.h"
 #include "service/certificates.h"
+#include "service/ledger_reporter.h"
 #include "service/mailboxes.h"
 #include "service/reception.h"
 #include "service/service.h"
@@ -20,7 +21,10 @@ struct control_engine {
 	struct certificates *certificates;
 	struct reception *reception;
 	struct loop *worker; /* carries the self-test's connections */
+	struct ledger_reporter *reporter;
 	char data_folder[PATH_SIZE];
+	char storage_folder
+		[PATH_SIZE]; /* of database and bodies: the data folder, unless they were moved */
 	char tls_folder[PATH_SIZE];
 	int64_t started_us; /* monotonic */
 	/* Makes a setting act that has another value in `changed` than in service->config, which is changed

@@ -45,6 +45,8 @@ struct method_parameter {
 	const char *
 		choices; /* "on|off": the only values, of a position, an option or a list; NULL: any */
 	const char *help;
+	const char
+		*unless; /* of a secret: not asked for when the flag of this name is given; NULL */
 };
 
 struct method_facts {

@@ -13,7 +13,8 @@ enum {
 	TRANSFERS_MAX = 8,		 /* under way at once in a gateway */
 };
 
-/* An entry's pieces follow each other; an empty entry is one piece without data. */
+/* An entry's pieces follow each other; an empty entry is one piece without data. Folders come by the names of what is
+ * in them; one that is empty is an entry of its own. */
 struct transfer_piece {
 	char entry[TRANSFER_ENTRY_SIZE]; /* empty: no data; only to say is_end */
 	struct buf data;		 /* at most TRANSFER_PIECE_MAX */
@@ -31,6 +32,8 @@ void transfer_piece_clear(struct transfer_piece *piece); /* wipes: it may hold m
  * otherwise leading elsewhere on any system: no backslash, no colon, no control character, no dot and no blank at
  * the end of a part; UTF-8. */
 bool transfer_entry_is_valid(const char *entry);
+/* The same and a "/" behind it: an empty folder. Such an entry is one piece without data. */
+bool transfer_entry_is_folder(const char *entry);
 
 /* Where a transfer is. Zero at its beginning. */
 struct transfer_order {

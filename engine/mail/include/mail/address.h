@@ -20,6 +20,10 @@ struct address {
  * malformed, *rest is unchanged. */
 bool address_parse_path(struct bytes *rest, bool utf8, struct address *address);
 bool address_is_null(const struct address *address);
+/* The same address, or local part, as short as it can be said: what is quoted means what it holds (RFC 5321 4.1.2), so
+ * "a"@b is a@b. It is accepted again, and has no more octets. What begins with no quoted string is copied as
+ * it is. False: it has no room, with its NUL, or holds one. */
+bool address_simplify(struct bytes text, char *simple, size_t capacity);
 /* A domain or an address literal as EHLO takes it. Octets over 127 pass for letters here: there are
  * computers that are named so and say it, and the name decides nothing (RFC 5321 4.1.4). */
 bool address_is_domain(struct bytes text);

@@ -26,6 +26,8 @@ bool file_allocate(struct file *file, uint64_t size, struct error *error);
 bool file_read_at(
 	struct file *file, uint64_t offset, size_t size, struct buf *out, struct error *error);
 bool file_size(struct file *file, uint64_t *size, struct error *error);
+/* When its content was last written. */
+bool file_modified_us(struct file *file, int64_t *modified_us, struct error *error);
 /* The content (and the size) is on the disk. After a failure nothing may be assumed: never retry. */
 bool file_sync(struct file *file, struct error *error);
 
@@ -39,6 +41,8 @@ bool file_load(const char *path, struct buf *out, struct error *error);
 bool file_save(const char *path, struct bytes content, struct error *error);
 
 bool folder_create(const char *path, struct error *error); /* owner-only, with parents; may exist */
+/* ERROR_DENIED: it belongs to another user than ours, or others may put something into it. */
+bool folder_check_own(const char *path, struct error *error);
 bool folder_remove(const char *path, struct error *error); /* an empty one */
 bool folder_sync(const char *path, struct error *error);   /* creations, renames, removals */
 /* Calls `entry` for each name but "." and ".."; stops when it returns false. */

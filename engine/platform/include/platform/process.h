@@ -30,6 +30,8 @@ bool process_open_files(uint64_t *open, uint64_t *limit);
 /* Standard error goes to the journal of systemd: JOURNAL_STREAM (systemd.exec(5)) names it. */
 bool process_is_logged_by_journal(void);
 
+/* For a program that rests most of the time: few heaps, which the threads share. Call before there are any. */
+void process_share_heaps(void);
 uint64_t process_resident_bytes(void); /* 0 when the system does not tell */
 uint64_t process_id(void);
 

@@ -34,8 +34,9 @@ struct smtp_server_options {
 	const char *hostname;	   /* in greeting and EHLO; copied */
 	uint64_t max_message_size; /* octets, announced by SIZE */
 	bool tls;		   /* the connection is encrypted from the start */
-	uint32_t max_recipients;   /* accepted in one transaction, announced, 452 4.5.3 above */
-	uint32_t max_errors;	   /* 5xx answers; the next one is 421 4.7.0 and the end */
+	uint32_t max_recipients; /* RCPTs accepted in one transaction, announced; 452 4.5.3 above */
+	uint32_t announced_recipients; /* by LIMITS, if it is not max_recipients; 0: that */
+	uint32_t max_errors;	       /* 5xx answers; the next one is 421 4.7.0 and the end */
 	/* Commands without a message that was taken (END accepted), one more is 421 4.7.0 and the end;
 	 * 0: no limit. Chunks of content are no commands here: max_message_size bounds them. */
 	uint32_t max_commands;
@@ -96,5 +97,7 @@ void smtp_server_tls_started(struct smtp_server *server);
 void smtp_server_shut_down(struct smtp_server *server, const char *text);
 /* For time limits: whether a transaction has at least one recipient, or content is flowing. */
 bool smtp_server_is_in_transaction(const struct smtp_server *server);
+/* Content flows, be it that it is swallowed. */
+bool smtp_server_is_in_content(const struct smtp_server *server);
 
 #endif

@@ -9,17 +9,27 @@
 
 struct delivery;
 
-/* The mailboxes of one transaction. The same mailbox twice is one target: one copy. */
+/* The mailboxes of one transaction. The same mailbox twice is one target: one copy. All zero: none. */
 struct delivery_targets {
 	struct id mailbox[STORE_TARGETS_MAX];
 	size_t count;
+	/* The recipients of the envelope, for the targets that want them. */
+	struct buf recipients;
+	size_t recipients_size[STORE_TARGETS_MAX]; /* in the trace fields */
 };
 
+bool delivery_targets_have(const struct delivery_targets *targets, const struct id *mailbox);
 /* False: there are STORE_TARGETS_MAX already. */
 bool delivery_targets_add(struct delivery_targets *targets, const struct id *mailbox);
+/* The same, and X-Envelope-To of that mailbox names the recipient, once. False: there is no room for it, and
+ * nothing was added. */
+bool delivery_targets_add_recipient(
+	struct delivery_targets *targets, const struct id *mailbox, struct bytes recipient);
+void delivery_targets_clear(struct delivery_targets *targets);
 
 /* Begins: keys are looked up, the head with each mailbox's trace headers is sealed. `trace` describes the
- * transaction; recipient and id are filled in for each target. ERROR_STATE: one of the mailboxes takes no
+ * transaction; recipient, id and envelope_to are filled in for each target, and has_envelope holds for those
+ * alone that want it. ERROR_STATE: one of the mailboxes takes no
  * mail (any more). */
 struct delivery *delivery_begin(struct service *service, struct loop *loop,
 	const struct delivery_targets *targets, const struct trace *trace, struct error *error);

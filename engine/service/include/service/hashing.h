@@ -1,6 +1,8 @@
 /* hashing.h -- password checks on threads of their own. Argon2id takes 64 MiB and a quarter of a second,
  * so there are two at a time and a short queue; when it is full the login is told to try again. The
- * queue serves client addresses in turn, so that one guesser does not hold up the archive. */
+ * queue serves client addresses in turn, so that one guesser does not hold up the archive.
+ *
+ * All hashing of a gateway is done here, also that of the control interface. */
 #ifndef LG_SERVICE_HASHING_H
 #define LG_SERVICE_HASHING_H
 
@@ -24,6 +26,7 @@ struct hash_request {
 	struct store *store;
 	struct mailbox_public_keys
 		public_keys; /* for the keyring: of the same moment as the wrap */
+	void (*work)(struct hash_request *request); /* NULL; else it is run instead of the check */
 	void (*done)(struct hash_request *request);
 	void *context;
 	/* result */
@@ -37,5 +40,15 @@ struct hashing *hashing_start(struct error *error);
 void hashing_stop(struct hashing **hashing); /* finishes what was submitted */
 /* False: the queue is full, or this client has its share of it. */
 bool hashing_submit(struct hashing *hashing, struct hash_request *request);
+
+/* key_wrap() and key_unwrap() at the default cost on a hashing thread, in the turn of HASHING_CONTROL, for a thread
+ * that may wait. ERROR_BUSY also when the queue is full. */
+extern const char HASHING_CONTROL[];
+bool hashing_wrap(struct hashing *hashing, enum wrap_kind kind, const struct id *mailbox,
+	const struct mailbox_secret_keys *secret_keys, struct bytes phrase, struct buf *wrapped,
+	struct error *error);
+bool hashing_unwrap(struct hashing *hashing, enum wrap_kind kind, const struct id *mailbox,
+	struct bytes wrapped, struct bytes phrase, struct mailbox_secret_keys **secret_keys,
+	struct error *error);
 
 #endif

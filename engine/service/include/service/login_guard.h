@@ -50,4 +50,8 @@ struct login_attempt {
 uint64_t login_guard_failed(struct login_guard *guard, const struct login_attempt *attempt);
 uint64_t login_guard_passed(struct login_guard *guard, const struct login_attempt *attempt);
 
+/* For an interface whose answers cannot wait: how many milliseconds from now on it must take no further attempt from
+ * the attempt's network, so that guessing is as slow there as elsewhere. Failures from other networks do not count. */
+uint64_t login_guard_closed_ms(struct login_guard *guard, const struct login_attempt *attempt);
+
 #endif

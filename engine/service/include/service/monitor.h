@@ -1,5 +1,5 @@
 /* monitor.h -- looks once a minute for what nobody would notice in time: a mailbox that has fallen silent, mail that
- * nobody collects, a disk that fills, open files that run out, a clock that jumps. What it finds is a problem;
+ * nobody collects, a disk that fills, open files that run out, memory that is not locked, a clock that jumps. What it finds is a problem;
  * what is over is resolved. docs/internals/operation.md.
  *
  * monitor_judge() is the rules alone: what is known is passed in, the time included. monitor_look() asks the
@@ -28,6 +28,7 @@ struct monitor_facts {
 	int64_t steady_us; /* goes on while the computer sleeps, and is never set */
 	struct store_figures figures;
 	uint64_t open_files, most_files; /* 0: not known */
+	bool is_memory_locked;		 /* the memory of secrets */
 	const struct monitor_mailbox *mailboxes;
 	size_t mailbox_count;
 	uint64_t silent_limit_hours, uncollected_limit_hours; /* the settings; 0: off */

@@ -6,9 +6,9 @@
 #include "net/conn.h"
 #include "service/service.h"
 
-/* On the loop's thread, for a socket that service.session_count counts. Owns `socket` from then on; the
+/* On the loop's thread, for a socket that has a place among service.sessions. Owns both from then on; the
  * session frees itself when its connection is gone and nothing it asked of other threads is unanswered. */
 void pop3_service_start(struct service *service, struct loop *loop, socket_handle socket,
-	const struct socket_address *peer, bool implicit_tls);
+	const struct socket_address *peer, bool implicit_tls, struct session_place *place);
 
 #endif

@@ -15,8 +15,11 @@
 
 enum problem_severity { PROBLEM_WARNING, PROBLEM_ERROR };
 
+/* The longest names a mailbox and a tenant; lock_problems.h. */
+enum { PROBLEM_ID_SIZE = 320 };
+
 struct problem {
-	char id[96];
+	char id[PROBLEM_ID_SIZE];
 	enum problem_severity severity;
 	char text[512];
 	char remedy[512];
@@ -36,6 +39,9 @@ void problems_watch(struct problems *problems, void (*wake)(void *context), void
 void problems_raise(struct problems *problems, int64_t now_us, enum problem_severity severity,
 	const char *id, const char *text, const char *remedy);
 void problems_resolve(struct problems *problems, const char *id);
+/* Of those whose id begins with `prefix` resolves the oldest until `most` are left: for what a stranger can raise
+ * at will, so that it does not push other problems off the list. */
+void problems_keep_newest(struct problems *problems, const char *prefix, size_t most);
 /* Copies up to `capacity`, errors first, then by time; returns how many there are. */
 size_t problems_list(struct problems *problems, struct problem *copies, size_t capacity);
 

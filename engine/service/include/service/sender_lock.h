@@ -27,13 +27,18 @@ enum lock_verdict {
 };
 
 enum lock_verdict sender_lock_network(const struct sender_lock *lock, struct bytes host);
-/* `tenant`: what the report names, NULL when it names none. */
+/* `tenant`: what the report names. */
 enum lock_verdict sender_lock_tenant(const struct sender_lock *lock, const char *tenant);
+/* Mail that names none, from `host`: only from a network that a person allowed, since Exchange Online names one always,
+ * and other mail servers of the office none. */
+enum lock_verdict sender_lock_no_tenant(const struct sender_lock *lock, struct bytes host);
 /* Whether the tenant has to be looked for at all. */
 bool sender_lock_has_tenant(const struct sender_lock *lock);
 
 /* A tenant is a domain: letters, digits, dots, hyphens, at most 253 octets. ERROR_INVALID. */
 bool tenant_check(struct bytes tenant, struct error *error);
+/* The same in lower case, without blanks around it. */
+bool tenant_parse(struct bytes text, char tenant[TENANT_SIZE], struct error *error);
 /* Lists of tenants as text. Adding what is there changes nothing; false: no room. */
 bool tenants_add(char tenants[TENANTS_TEXT_SIZE], const char *tenant);
 void tenants_remove(char tenants[TENANTS_TEXT_SIZE], const char *tenant);

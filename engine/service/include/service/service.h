@@ -15,6 +15,8 @@
 #include "service/maildrops.h"
 #include "service/notices.h"
 #include "service/problems.h"
+#include "service/sessions.h"
+#include "service/tenant_notes.h"
 #include "store/store.h"
 
 struct service {
@@ -32,9 +34,31 @@ struct service {
 	struct tls_context *tls;	 /* certificates.h fills it and exchanges what is in it */
 	struct config config;		 /* under the mutex */
 	char hostname[CONFIG_HOST_SIZE]; /* under the mutex; never empty */
-	atomic_size_t session_count; /* counted when accepted, given back by the session's end */
-	atomic_bool is_testing;	     /* a self-test runs: one at a time */
+	struct sessions *sessions;
+	struct tenant_notes *tenant_notes;    /* NULL: none are kept */
+	atomic_uint_fast64_t bytes_in_flight; /* content received and not yet stored or given up */
+	atomic_uint doubts;		      /* service_doubt() */
+	atomic_bool is_testing;		      /* a self-test runs: one at a time */
+	atomic_bool is_taking_backup;	      /* backup_sink.h: one at a time */
+	atomic_bool is_verifying;	      /* a ledger is verified: one at a time */
+	atomic_bool is_recovering;	      /* storage_recover.h: one at a time */
+	atomic_bool is_moving;		      /* storage_move.h: one at a time */
+	atomic_bool is_ending;		      /* the gateway stops: what takes long gives up */
 };
+
+/* Why the list of mailboxes may not be whole. */
+enum service_doubt {
+	SERVICE_DEGRADED = 1 << 0, /* the database cannot be read or written as it should */
+	SERVICE_RESTORED = 1 << 1, /* it comes from a backup, and no person has confirmed it yet */
+};
+/* From any thread. Each reason is set and cleared by the part of the gateway that knows. */
+void service_set_doubt(struct service *service, enum service_doubt doubt, bool is_there);
+/* While it is, a mailbox that is not known gets 451 and not 550. */
+bool service_has_doubt(const struct service *service, enum service_doubt doubt);
+bool service_is_doubtful(const struct service *service);
+
+/* Whether mail to that domain is ours: the host name, or one of the setting `domains`. */
+bool service_has_domain(struct service *service, struct bytes domain);
 
 /* What a session needs to know at its start. */
 struct service_settings {
@@ -42,7 +66,12 @@ struct service_settings {
 	uint64_t max_message_size;
 	uint32_t max_recipients;
 	uint32_t max_errors;
+	uint32_t max_commands;
+	size_t max_sessions_of_peer;
+	uint64_t max_bytes_in_flight;
+	uint64_t smtp_min_rate;
 	uint64_t smtp_timeout_ms;
+	uint64_t smtp_pressure_timeout_ms;
 	uint64_t pop3_timeout_ms;
 	uint64_t pop3_takeover_ms;
 	uint32_t login_failures;

@@ -27,6 +27,10 @@ struct store_options {
 	 * or the ballast was given up). The gateway makes a problem of it. ERROR_NONE says that a
 	 * database which could not be opened for a while works again, or that there is room again. */
 	void (*on_trouble)(void *context, const struct error *trouble);
+	/* The database is damaged, and from now on it is only read: every write is ERROR_CORRUPT. Told once,
+	 * from any thread of the store or from store_open(). NULL: a store that is found damaged at its
+	 * opening does not open. */
+	void (*on_damage)(void *context, const struct error *why);
 	void *context;
 	/* The size of the file `ballast`, which is given up when a full disk stands in the way of what frees
 	 * space; 0: none. */
@@ -50,8 +54,11 @@ struct store_request {
 };
 
 /* Creates or opens and checks the database, moves body files without a row to bodies/lost, starts the
- * threads. A newer schema than this program's is ERROR_STATE, a damaged one ERROR_CORRUPT. */
+ * threads. A newer schema than this program's is ERROR_STATE, a damaged one ERROR_CORRUPT, unless it can be
+ * read and `on_damage` is there. */
 struct store *store_open(const struct store_options *options, struct error *error);
+/* It is only read (on_damage). `why` may be NULL. */
+bool store_is_damaged(struct store *store, struct error *why);
 /* Finishes what was submitted, checkpoints, stops the threads; sets NULL. */
 void store_close(struct store **store);
 

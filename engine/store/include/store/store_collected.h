@@ -17,6 +17,10 @@ struct store_copy {
 typedef bool store_copy_visit(void *context, const struct store_copy *copy);
 bool store_copy_each(struct store *store, const struct id *mailbox, enum store_state state,
 	store_copy_visit *row, void *context, struct error *error);
+/* Up to `capacity` of them, from that number on; fewer: there are no more. For those who stop in between. */
+bool store_copy_page(struct store *store, const struct id *mailbox, enum store_state state,
+	uint64_t from, struct store_copy *copies, size_t capacity, size_t *count,
+	struct error *error);
 
 struct store_restoration {
 	struct id mailbox;

@@ -33,6 +33,10 @@ struct store_mailbox_edit {
 bool store_mailbox_edit(struct store *store, const struct id *mailbox,
 	const struct store_mailbox_edit *edit, struct error *error);
 
+/* One fact alone, in place of the one of that key; the others stay. ERROR_INVALID as above. */
+bool store_fact_set(struct store *store, const struct id *mailbox, const struct store_fact *fact,
+	struct error *error);
+
 /* Of one mailbox (ERROR_NOT_FOUND when there is none), in the order of their keys; with `mailbox` NULL of
  * all, mailbox by mailbox. `row` may call the store. */
 typedef void store_fact_row(
