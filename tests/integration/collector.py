@@ -145,12 +145,14 @@ class Collector:
 
 
 def below_trace(data):
-    """What lies below the two fields that the gateway puts on top."""
+    """What lies below the fields that the gateway puts on top."""
     check(data.startswith(b"Return-Path: <"), f"no Return-Path on top: {data[:80]!r}")
     rest = data[data.index(b"\r\n") + 2:]
     received = re.match(rb"Received: [^\r\n]*\r\n(?:[ \t][^\r\n]*\r\n)*", rest)
     check(received, f"no Received below Return-Path: {rest[:80]!r}")
-    return rest[received.end():]
+    rest = rest[received.end():]
+    envelope = re.match(rb"X-Envelope-From: <[^\r\n]*\r\n(?:X-Envelope-To:[^\r\n]*\r\n(?:[ \t][^\r\n]*\r\n)*)?", rest)
+    return rest[envelope.end():] if envelope else rest
 
 
 def test_id(data):

@@ -88,6 +88,7 @@ class Gateway:
         self.data = work / name
         self.log_path = work / f"{name}.log"
         self.settings = dict(settings)
+        self.prefix = []  # a program that runs both of ours, with its arguments
         self.process = None
         self.start_s = None  # from the call to the line `ready`
         self.ports = {}
@@ -97,7 +98,7 @@ class Gateway:
 
     def start(self, seconds=60):
         check(self.process is None, "the harness started a gateway twice")
-        command = [str(self.bin / "lettergated"), "--data", str(self.data)]
+        command = self.prefix + [str(self.bin / "lettergated"), "--data", str(self.data)]
         for service in self.SERVICES:
             command += ["--set", f"listen.{service}=127.0.0.1:0"]
         for key, value in self.settings.items():
@@ -151,7 +152,7 @@ class Gateway:
 
     def run_ctl(self, *arguments, text=None, as_json=False):
         """lettergatectl as it is: the finished process, whatever its exit status."""
-        command = [str(self.bin / "lettergatectl"), "--data", str(self.data)]
+        command = self.prefix + [str(self.bin / "lettergatectl"), "--data", str(self.data)]
         if as_json:
             command.append("--json")
         return subprocess.run(command + list(arguments), input=text if text is not None else "",

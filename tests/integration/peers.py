@@ -19,7 +19,7 @@ import subprocess
 import time
 
 from harness import CannotRun, Failure, SOURCE, check, stop_process, wait_for
-from senders import stuffed
+from senders import by_data
 
 PEERS = SOURCE / "build" / "peers"
 
@@ -157,9 +157,10 @@ def must_be_reachable(folder):
 
 
 class Postfix:
-    """An instance of its own below `work`, which relays everything to one port over verified TLS."""
+    """An instance of its own below `work`, which relays everything to one port over verified TLS. It folds lines
+    that are longer than `line_limit`; 0: none."""
 
-    def __init__(self, work, port, authority, implicit_tls=False):
+    def __init__(self, work, port, authority, implicit_tls=False, line_limit=0):
         needs_root("Postfix")
         self.tree = Tree("postfix")
         self.work = work / "postfix"
@@ -190,7 +191,7 @@ class Postfix:
             "smtpd_relay_restrictions": "permit_mynetworks reject", "smtpd_peername_lookup": "no",
             "local_header_rewrite_clients": "", "remote_header_rewrite_domain": "",
             "message_size_limit": "0", "mailbox_size_limit": "0", "smtpd_client_connection_count_limit": "0",
-            "smtp_line_length_limit": "0", "smtp_host_lookup": "native", "smtp_dns_support_level": "disabled",
+            "smtp_line_length_limit": line_limit, "smtp_host_lookup": "native", "smtp_dns_support_level": "disabled",
             "default_transport": "smtp", "relayhost": f"[localhost]:{port}", "defer_transports": "smtp",
             "smtp_tls_security_level": "verify", "smtp_tls_verify_cert_match": "localhost",
             "smtp_tls_CAfile": authority, "smtp_tls_loglevel": "1",
@@ -380,18 +381,19 @@ begin retry
 # ---- clients ----
 
 
-def swaks(work, port, authority, sender, recipient, path, implicit_tls):
+def swaks(work, port, authority, sender, recipients, path, implicit_tls):
     tree = Tree("swaks")
     # Left to itself, swaks ends a message that is already ended once more; so it gets what goes on the wire.
     content = work / "swaks.data"
-    content.write_bytes(stuffed(pathlib.Path(path).read_bytes()) + b".\r\n")
-    run(["perl", tree.program("swaks"), "--server", "localhost", "--port", port, "--from", sender, "--to", recipient,
+    content.write_bytes(by_data(pathlib.Path(path).read_bytes()))
+    run(["perl", tree.program("swaks"), "--server", "localhost", "--port", port, "--from", sender,
+         "--to", ",".join(recipients),
          "--tls-on-connect" if implicit_tls else "--tls", "--tls-verify", "--tls-ca-path", authority,
          "--helo", "swaks.example", "--no-data-fixup", "--data", f"@{content}", "--hide-all"],
         tree.environment(work))
 
 
-def msmtp(work, port, authority, sender, recipient, path, implicit_tls):
+def msmtp(work, port, authority, sender, recipients, path, implicit_tls):
     tree = Tree("msmtp")
     configuration = work / "msmtprc"
     configuration.write_text(f"""\
@@ -411,12 +413,13 @@ remove_bcc_headers off
 account default
 """)
     configuration.chmod(0o600)
-    run([tree.program("msmtp"), "-C", configuration, "--", recipient], tree.environment(work),
+    run([tree.program("msmtp"), "-C", configuration, "--", *recipients], tree.environment(work),
         data=pathlib.Path(path).read_bytes().replace(b"\r\n", b"\n"))
 
 
-def curl_send(work, port, authority, sender, recipient, path, implicit_tls):
-    run(["curl", "--silent", "--show-error", "--cacert", authority, "--mail-from", sender, "--mail-rcpt", recipient,
+def curl_send(work, port, authority, sender, recipients, path, implicit_tls):
+    wanted = [word for recipient in recipients for word in ("--mail-rcpt", recipient)]
+    run(["curl", "--silent", "--show-error", "--cacert", authority, "--mail-from", sender, *wanted,
          "--upload-file", path, *([] if implicit_tls else ["--ssl-reqd"]),
          f"smtp{'s' if implicit_tls else ''}://localhost:{port}/curl.example"], dict(os.environ, HOME=str(work)))
 

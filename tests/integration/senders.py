@@ -11,6 +11,11 @@ def stuffed(data):
     return b"." + data if data.startswith(b".") else data
 
 
+def by_data(data):
+    """What goes behind the 354: DATA always ends the last line, so what arrives has a CRLF at its end."""
+    return stuffed(data) + (b".\r\n" if data.endswith(b"\r\n") or not data else b"\r\n.\r\n")
+
+
 class Sender(smtplib.SMTP):
     """smtplib's connection and dialogue, without its changes to the content."""
 
@@ -18,6 +23,7 @@ class Sender(smtplib.SMTP):
         self.implicit_tls = implicit_tls
         self.context = context
         super().__init__("localhost", port, local_hostname=hello, timeout=timeout)
+        self.command_encoding = "utf-8"  # for SMTPUTF8; ASCII is the same in it
         self.ehlo()
         if context and not implicit_tls:
             self.starttls(context=context)
@@ -35,27 +41,39 @@ class Sender(smtplib.SMTP):
         if code != wanted:
             raise Refusal(code, text)
 
-    def envelope(self, sender, recipient):
-        self.must(250, self.docmd("MAIL", f"FROM:<{sender}> BODY=8BITMIME"))
-        self.must(250, self.docmd("RCPT", f"TO:<{recipient}>"))
+    def envelope(self, sender, recipients, utf8=False):
+        """`recipients`: one, or a list; those of it that are too many (452) are for another transaction, and
+        are returned."""
+        self.must(250, self.docmd("MAIL", f"FROM:<{sender}> BODY=8BITMIME" + (" SMTPUTF8" if utf8 else "")))
+        if isinstance(recipients, str):
+            self.must(250, self.docmd("RCPT", f"TO:<{recipients}>"))
+            return []
+        put_off = []
+        for recipient in recipients:
+            code, text = self.docmd("RCPT", f"TO:<{recipient}>")
+            if code == 452:
+                put_off.append(recipient)
+            elif code != 250:
+                raise Refusal(code, text)
+        return put_off
 
-    def send_data(self, sender, recipient, data):
-        """By DATA, which always ends the last line: what arrives has a CRLF at its end."""
-        self.envelope(sender, recipient)
+    def send_data(self, sender, recipients, data, utf8=False):
+        put_off = self.envelope(sender, recipients, utf8)
         self.must(354, self.docmd("DATA"))
-        ending = b".\r\n" if data.endswith(b"\r\n") or not data else b"\r\n.\r\n"
-        self.send(stuffed(data) + ending)
+        self.send(by_data(data))
         self.must(250, self.getreply())
+        return put_off
 
-    def send_bdat(self, sender, recipient, data, chunk=None):
+    def send_bdat(self, sender, recipients, data, chunk=None, utf8=False):
         """By BDAT, which carries every byte as it is; chunks are sent without waiting for answers."""
-        self.envelope(sender, recipient)
-        pieces = [data[i:i + chunk] for i in range(0, len(data), chunk)] if chunk else [data]
+        put_off = self.envelope(sender, recipients, utf8)
+        pieces = [data[i:i + chunk] for i in range(0, len(data), chunk)] if chunk and data else [data]
         for number, piece in enumerate(pieces, 1):
             last = " LAST" if number == len(pieces) else ""
             self.send(f"BDAT {len(piece)}{last}\r\n".encode() + piece)
         for _ in pieces:
             self.must(250, self.getreply())
+        return put_off
 
 
 class Refusal(Failure):

@@ -55,6 +55,15 @@ def greeting(port):
         return one.recv(1000)
 
 
+def rest_of(connection):
+    """Up to its end."""
+    connection.settimeout(20)
+    said = b""
+    while piece := connection.recv(1000):
+        said += piece
+    return said
+
+
 def is_closed(port):
     try:
         greeting(port)
@@ -78,23 +87,25 @@ def live_values(gateway, mailbox, context):
         check(int(sender.esmtp_features["size"]) == 65536, f"SIZE: {sender.esmtp_features}")
     setting(gateway, "smtp.max-message-size", "200M")
 
-    # Two connections; then a third when there is room for it.
+    # Two connections: a third takes the place of the one that has been silent for longest; three have room.
     setting(gateway, "limits.sessions", "2")
     with socket.create_connection(("127.0.0.1", gateway.ports["smtp"]), 30) as one, \
             socket.create_connection(("127.0.0.1", gateway.ports["smtp"]), 30) as two:
         check(one.recv(3) == b"220" and two.recv(3) == b"220", "two sessions of two")
-        check(greeting(gateway.ports["smtp"]) == b"", "a third session of two")
+        check(greeting(gateway.ports["smtp"])[:3] == b"220", "a third session of two")
+        check(b"\r\n421 4.3.2 " in rest_of(one), "the first session of two goes on")
         setting(gateway, "limits.sessions", "3")
-        check(greeting(gateway.ports["smtp"])[:3] == b"220", "a third session of three")
+        with socket.create_connection(("127.0.0.1", gateway.ports["smtp"]), 30) as three:
+            check(three.recv(3) == b"220", "a second session of three")
+            check(greeting(gateway.ports["smtp"])[:3] == b"220", "a third session of three")
+            two.sendall(b"QUIT\r\n")
+            check(b"\r\n221 " in rest_of(two), "the first session of three had to go")
     setting(gateway, "limits.sessions", "1000")
 
     # A silent session ends sooner.
     setting(gateway, "timeouts.smtp", "1s")
     with socket.create_connection(("127.0.0.1", gateway.ports["smtp"]), 30) as one:
-        one.settimeout(20)
-        said = b""
-        while piece := one.recv(1000):
-            said += piece
+        said = rest_of(one)
         check(b"\r\n421 " in said, f"a silent session is ended with {said}")
     setting(gateway, "timeouts.smtp", "5m")
 

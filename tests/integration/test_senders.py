@@ -63,7 +63,7 @@ def clients(test, gateway, authority):
             path = test.work / "message.eml"
             path.write_bytes(message.data)
             service = ("smtp", "submission", "smtps")[number % 3]
-            send(test.work, gateway.ports[service], authority, sender, mailbox.address, path, service == "smtps")
+            send(test.work, gateway.ports[service], authority, sender, [mailbox.address], path, service == "smtps")
         compare(sent, collect_all(gateway, mailbox, client_context(authority), starttls=True), name)
         test.count(f"{name}: {len(sent)} messages")
 

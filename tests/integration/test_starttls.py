@@ -6,59 +6,7 @@ import ssl
 
 from collector import Collector, client_context, collect_all
 from harness import Failure, check, run, wait_for
-
-
-class Wire:
-    """A connection that says and reads lines, to say what no library would."""
-
-    def __init__(self, port):
-        self.socket = socket.create_connection(("127.0.0.1", port), 30)
-        self.buffer = b""
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.socket.close()
-
-    def line(self):
-        while b"\r\n" not in self.buffer:
-            chunk = self.socket.recv(65536)
-            if not chunk:
-                raise EOFError(f"closed after {self.buffer!r}")
-            self.buffer += chunk
-        line, self.buffer = self.buffer.split(b"\r\n", 1)
-        return line.decode()
-
-    def reply(self):
-        """An SMTP reply, its lines joined."""
-        lines = [self.line()]
-        while lines[-1][3:4] == "-":
-            lines.append(self.line())
-        return "\n".join(lines)
-
-    def say(self, text):
-        self.socket.sendall(text.encode())
-
-    def ask(self, line, wanted, reply=None):
-        self.say(line + "\r\n")
-        answer = (reply or self.reply)()
-        check(answer.startswith(wanted), f"{line}: {answer!r}, not {wanted}")
-        return answer
-
-    def secure(self, context):
-        check(not self.buffer, f"answers to injected commands came before TLS: {self.buffer!r}")
-        self.socket = context.wrap_socket(self.socket, server_hostname="localhost")
-
-    def is_silent(self, seconds=1):
-        """True when nothing comes."""
-        self.socket.settimeout(seconds)
-        try:
-            self.buffer += self.socket.recv(65536)
-        except TimeoutError:
-            pass
-        self.socket.settimeout(30)
-        return not self.buffer
+from wire import Wire
 
 
 def mail_before_tls(test, gateway, context, mailbox):
@@ -79,6 +27,25 @@ def mail_before_tls(test, gateway, context, mailbox):
         check(set(row) >= {"id", "severity", "text", "remedy", "since"} and row["remedy"], f"a problem is {row}")
     check(gateway.mailbox_status(mailbox)["received"] == 0, "mail without TLS was kept")
     test.count("MAIL before TLS: 451 4.7.0 and a problem")
+
+
+def no_auth(test, gateway, context, mailbox):
+    """There is nothing to log in for where mail is delivered, so a password is not asked for, under TLS either."""
+    for service in ("smtp", "submission", "smtps"):
+        with Wire(gateway.ports[service]) as wire:
+            if service != "smtps":
+                wire.reply()
+                wire.ask("EHLO plain.example", "250")
+                wire.ask("STARTTLS", "220")
+            wire.secure(context)
+            if service == "smtps":
+                wire.reply()
+            offered = wire.ask("EHLO tls.example", "250")
+            check("AUTH" not in offered and "STARTTLS" not in offered, f"{service} offers under TLS: {offered}")
+            for line in ("AUTH PLAIN AGFAYgBj", "AUTH LOGIN", "AUTH"):
+                wire.ask(line, "502 5.5.1")
+            wire.ask("NOOP", "250")  # and no line of it is taken for a password
+    test.count("AUTH is not offered on any listener")
 
 
 def smtp_injection(test, gateway, context, mailbox):
@@ -181,7 +148,7 @@ def main(test):
     gateway = test.gateway()
     context = client_context(gateway.authority())
     mailbox = gateway.create_mailbox("STARTTLS")
-    for part in (mail_before_tls, smtp_injection, pop3_before_tls, pop3_injection, plaintext_on_implicit, trust):
+    for part in (mail_before_tls, no_auth, smtp_injection, pop3_before_tls, pop3_injection, plaintext_on_implicit, trust):
         part(test, gateway, context, mailbox)
     check(collect_all(gateway, mailbox, context) == [], "there is mail that nobody may have sent")
     gateway.stop()
