@@ -2,6 +2,7 @@
  * written into a command, a header and a log line, and is accepted again as it was read. The first
  * byte says whether UTF-8 is. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/utf8.h"
 #include "mail/address.h"
@@ -62,6 +63,23 @@ static void check_again(const struct address *address, bool utf8)
 	buf_clear(&path);
 }
 
+/* It is the same address: simple to the end, and with the same domain. */
+static void check_simple(const struct address *address)
+{
+	char path[260] = "<", again[256];
+	struct address simple;
+	struct bytes rest;
+
+	check(address_simplify(address->whole, path + 1, 255));
+	check(strlen(path + 1) <= address->whole.size);
+	check(address_simplify(bytes_of(path + 1), again, sizeof again));
+	check(strcmp(path + 1, again) == 0);
+	strcat(path, ">");
+	rest = bytes_of(path);
+	check(address_parse_path(&rest, true, &simple) && !rest.size);
+	check(bytes_equal(simple.domain, address->domain));
+}
+
 /* Whatever a peer says ends in two fields and no more. */
 static void check_trace(struct bytes text)
 {
@@ -111,6 +129,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		check_parts(&address);
 		check_characters(&address, utf8);
 		check_again(&address, utf8);
+		check_simple(&address);
 		/* Without UTF-8 nothing more is accepted than with it. */
 		rest = text;
 		check(address_parse_path(&rest, true, &address));

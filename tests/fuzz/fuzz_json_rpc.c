@@ -112,14 +112,17 @@ static void check_params(const struct method *method, json_t *params)
 	check(known == json_object_size(params));
 }
 
-/* No part of a name is empty, "." or "..", and none ends or begins the name with "/". */
+/* No part of a name is empty, "." or "..", and none begins the name with "/"; one at its end makes it a folder. */
 static void check_entry(const char *entry)
 {
 	struct bytes rest = bytes_of(entry), part;
 
-	check(rest.size < TRANSFER_ENTRY_SIZE);
-	check(!rest.size || (entry[0] != '/' && entry[rest.size - 1] != '/'));
-	check(!strpbrk(entry, "\\:"));
+	check(rest.size < TRANSFER_ENTRY_SIZE && !strpbrk(entry, "\\:"));
+	if (rest.size && entry[rest.size - 1] == '/') {
+		rest.size--;
+		check(rest.size && rest.data[rest.size - 1] != '/');
+	}
+	check(!rest.size || entry[0] != '/');
 	while (bytes_split(&rest, '/', &part))
 		check(part.size && !bytes_equal_text(part, ".") && !bytes_equal_text(part, ".."));
 }

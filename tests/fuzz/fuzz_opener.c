@@ -1,7 +1,8 @@
 /* fuzz_opener.c -- a message is sealed, the input says how it is spoilt and in which pieces it is fed.
  * What the opener gives out must always be a beginning of what was sealed; it may come to the end
  * only with all of it; and with one target no change at all may go unnoticed. Input can also be fed
- * as it is, which must never open. The receipt opens whatever became of the message.
+ * as it is, which must never open. The receipt opens whatever became of the message. What is read without a key
+ * fits what opens.
  *
  * The first byte holds options, the second the size of the pieces, two the size of the body and the
  * generation of keys that it is sealed to; the rest are changes, or raw bytes. Keys are made at the
@@ -12,6 +13,7 @@
 #include "crypto/random.h"
 #include "crypto/receipt.h"
 #include "crypto/seal.h"
+#include "crypto/sealed_head.h"
 #include "crypto/secret.h"
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
@@ -197,6 +199,30 @@ static bool open_in_pieces(
 	return ok;
 }
 
+/* False: it is refused. */
+static bool read_head(struct bytes sealed, struct sealed_head *head)
+{
+	struct error error = { .kind = ERROR_NONE };
+	bool ok = sealed_head_read(bytes_head(sealed, SEAL_HEAD_MAX), sealed.size, head, &error);
+
+	check(ok ? head->target_count >= 1 && head->target_count <= SEAL_TARGETS_MAX
+		 : error.kind == ERROR_CORRUPT && error.text[0] != '\0');
+	return ok;
+}
+
+static void check_head(const struct mailbox *mailbox, struct bytes sealed, size_t plain_size)
+{
+	struct sealed_head head;
+	bool is_found = false;
+
+	check(read_head(sealed, &head));
+	for (size_t i = 0; i < head.target_count; i++)
+		is_found |= id_is_equal(&head.targets[i].mailbox, &mailbox->id) &&
+			    id_is_equal(&head.targets[i].message, &mailbox->message) &&
+			    head.targets[i].size == plain_size;
+	check(is_found);
+}
+
 static void feed_raw(struct bytes raw, bool behind_magic, size_t piece)
 {
 	struct buf sealed, plain;
@@ -208,6 +234,7 @@ static void feed_raw(struct bytes raw, bool behind_magic, size_t piece)
 	check(buf_append(&sealed, raw));
 	check(!open_in_pieces(&mailboxes[0], buf_view(&sealed), piece, &plain));
 	check(plain.size == 0);
+	(void)read_head(buf_view(&sealed), &(struct sealed_head){ .target_count = 0 });
 	buf_clear(&sealed);
 	buf_clear(&plain);
 }
@@ -252,6 +279,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (open_in_pieces(&mailboxes[opened], buf_view(&spoilt), piece, &plain)) {
 		check(!is_changed || targets > 1);
 		check(plain.size == prologue.size + body.size);
+		check_head(&mailboxes[opened], buf_view(&spoilt), plain.size);
 	} else {
 		check(is_changed);
 	}

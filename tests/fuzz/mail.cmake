@@ -1,2 +1,5 @@
 fuzz_target(dot mail)
 fuzz_target(address mail)
+fuzz_target(mbox mail)
+fuzz_target(header_find mail)
+fuzz_target(trace_header mail)
