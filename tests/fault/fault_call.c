@@ -138,8 +138,9 @@ static struct gateway *handle(struct session *session, struct call *call)
 
 /* ---- methods ---- */
 
-/* What a passing trouble may be called. */
-static bool is_for_now(const char *kind)
+/* What a passing trouble may be called. A transfer that is gone, since its last answer got lost or came late, can be begun
+ * again. */
+static bool is_for_now(const char *method, const char *kind)
 {
 	static const char *const kinds[] = { "busy", "full", "io", "memory", "state", "cancelled" };
 
@@ -147,11 +148,12 @@ static bool is_for_now(const char *kind)
 		if (strcmp(kind, kinds[i]) == 0)
 			return true;
 	}
-	return false;
+	return strcmp(kind, "not-found") == 0 && strncmp(method, "transfer.", 9) == 0;
 }
 
 /* A refusal without a text is excused when there was no memory for one. */
-static enum call_end judge(struct session *session, const char *text, char *message, size_t size)
+static enum call_end judge(
+	struct session *session, const char *method, const char *text, char *message, size_t size)
 {
 	json_t *problem = text ? json_loads(text, JSON_DECODE_ANY, NULL) : NULL;
 	const char *said = json_string_value(json_object_get(problem, "message"));
@@ -162,7 +164,7 @@ static enum call_end judge(struct session *session, const char *text, char *mess
 	if (!text && session->may_be_mute)
 		end = CALL_REFUSED;
 	else if (said && kind && client_text_is_clear(bytes_of(said)))
-		end = is_for_now(kind)		    ? CALL_REFUSED
+		end = is_for_now(method, kind)	    ? CALL_REFUSED
 		      : strcmp(kind, "denied") == 0 ? CALL_DENIED
 						    : CALL_WRONG;
 	snprintf(message, size, "%s", said ? said : text ? text : "(no text)");
@@ -183,7 +185,7 @@ void session_try(struct session *session, const char *method, const char *params
 	ok = gateway_call_wait(gateway, method, params, &text);
 	fault_spare_begin();
 	if (!ok)
-		call->end = judge(session, text, call->message, sizeof call->message);
+		call->end = judge(session, method, text, call->message, sizeof call->message);
 	else if ((call->result = json_loads(text, JSON_DECODE_ANY, NULL)))
 		call->end = CALL_DONE;
 	if (call->end == CALL_WRONG)
