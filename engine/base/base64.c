@@ -18,13 +18,10 @@ static unsigned value_of(uint8_t c)
 	return c == '/' ? 63 : NO_VALUE;
 }
 
-bool base64_encode(struct bytes data, struct buf *out)
+/* `to` may be the front of the space at whose end the data is: a group is read before it is written, and what is
+ * written never overtakes what is read. */
+static void encode(struct bytes data, uint8_t *to)
 {
-	size_t length = base64_encoded_size(data.size);
-	uint8_t *to;
-
-	if (!buf_reserve(out, length, &to))
-		return false;
 	for (struct bytes rest = data; rest.size; rest = bytes_skip(rest, 3)) {
 		uint32_t group = (uint32_t)rest.data[0] << 16;
 
@@ -37,8 +34,23 @@ bool base64_encode(struct bytes data, struct buf *out)
 		*to++ = rest.size > 1 ? (uint8_t)alphabet[group >> 6 & 63] : '=';
 		*to++ = rest.size > 2 ? (uint8_t)alphabet[group & 63] : '=';
 	}
+}
+
+bool base64_encode(struct bytes data, struct buf *out)
+{
+	size_t length = base64_encoded_size(data.size);
+	uint8_t *to;
+
+	if (!buf_reserve(out, length, &to))
+		return false;
+	encode(data, to);
 	buf_commit(out, length);
 	return true;
+}
+
+void base64_encode_in_place(uint8_t *space, size_t size)
+{
+	encode(bytes_make(space + base64_encoded_size(size) - size, size), space);
 }
 
 /* How many characters are padding: 0, 1 or 2. */

@@ -1,4 +1,5 @@
 unit_test(sasl proto)
+unit_test(sasl_client proto)
 unit_test(pop3_server proto)
 unit_test(pop3_client proto)
 unit_test(pop3_tap proto)

@@ -12,6 +12,9 @@ static inline size_t base64_encoded_size(size_t size)
 
 /* Appends. False: it does not fit, or no memory; *out is as it was. */
 bool base64_encode(struct bytes data, struct buf *out);
+/* For secrets: the data are the last `size` bytes of base64_encoded_size(size) bytes of space, which become its
+ * encoding. */
+void base64_encode_in_place(uint8_t *space, size_t size);
 
 /* The size of what `text` encodes. False when it is not exactly what base64_encode() writes: other
  * characters, padding that is missing or too much, bits that belong to no byte (RFC 4648 3.3, 3.5). */
