@@ -8,11 +8,14 @@
 #include "proto/smtp_client.h"
 
 #include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/buf.h"
 #include "crlf_line_internal.h"
 #include "outbox_internal.h"
+#include "proto/sasl_client.h"
 #include "smtp_client_content_internal.h"
 
 enum {
@@ -23,11 +26,15 @@ enum {
 	REPLY_LINES_MAX = 256,
 	CODE_SIZE = 3,
 	CODE_DATA_GOES_ON = 354,
+	CODE_CHALLENGE = 334,
 };
 
 enum reading { READING_REPLIES, READING_NOTHING_BEFORE_TLS, READING_NOTHING };
 
 enum content_state { CONTENT_NONE, CONTENT_WANTED, CONTENT_LENT };
+
+/* What smtp_client_respond() lends. */
+enum response_state { RESPONSE_NONE, RESPONSE_WANTED, RESPONSE_LENT };
 
 struct smtp_client {
 	enum reading reading;
@@ -43,9 +50,15 @@ struct smtp_client {
 	struct crlf_line line;
 
 	uint32_t extensions;
+	uint32_t mechanisms;
 	uint64_t size_limit;
 
+	enum response_state response_state;
+	struct bytes response; /* what is left of it */
+
 	enum content_state content_state;
+	bool is_chunk;	     /* it is sent as it is */
+	uint64_t chunk_left; /* octets of it that have not been lent */
 	struct smtp_content content;
 	struct outbox outbox;
 
@@ -57,9 +70,11 @@ struct smtp_client {
 static const char *const verbs[] = {
 	[SMTP_CLIENT_EHLO] = "EHLO",
 	[SMTP_CLIENT_STARTTLS] = "STARTTLS",
+	[SMTP_CLIENT_AUTH] = "AUTH",
 	[SMTP_CLIENT_MAIL] = "MAIL",
 	[SMTP_CLIENT_RCPT] = "RCPT",
 	[SMTP_CLIENT_DATA] = "DATA",
+	[SMTP_CLIENT_BDAT] = "BDAT",
 	[SMTP_CLIENT_RSET] = "RSET",
 	[SMTP_CLIENT_QUIT] = "QUIT",
 };
@@ -118,6 +133,19 @@ static void raise_broken(struct smtp_client *client, int code, struct bytes text
 	client->reading = READING_NOTHING;
 }
 
+/* RFC 4954 3; "AUTH=" is how it was written before there was an RFC, and some still do. */
+static bool note_mechanisms(struct smtp_client *client, struct bytes keyword, struct bytes words)
+{
+	static const char old[] = "AUTH=";
+
+	if (bytes_starts_with_nocase(keyword, old))
+		client->mechanisms |= sasl_client_offered(bytes_skip(keyword, sizeof old - 1));
+	else if (!bytes_equal_nocase(keyword, bytes_of("AUTH")))
+		return false;
+	client->mechanisms |= sasl_client_offered(words);
+	return true;
+}
+
 /* A line of the reply to EHLO behind its first (RFC 5321 4.1.1.1): a keyword and parameters. */
 static void note_extension(struct smtp_client *client, struct bytes text)
 {
@@ -125,7 +153,7 @@ static void note_extension(struct smtp_client *client, struct bytes text)
 	uint64_t limit;
 
 	text = bytes_trim(text);
-	if (!bytes_split(&text, ' ', &keyword))
+	if (!bytes_split(&text, ' ', &keyword) || note_mechanisms(client, keyword, text))
 		return;
 	for (size_t i = 0; i < sizeof extension_names / sizeof extension_names[0]; i++) {
 		if (bytes_equal_nocase(keyword, bytes_of(extension_names[i].keyword))) {
@@ -135,6 +163,17 @@ static void note_extension(struct smtp_client *client, struct bytes text)
 				client->size_limit = limit;
 		}
 	}
+}
+
+static void raise_line(struct smtp_client *client, struct bytes text)
+{
+	client->event = (struct smtp_client_event){
+		.kind = SMTP_CLIENT_EVENT_LINE,
+		.command = client->outstanding[client->oldest],
+		.code = client->reply_code,
+		.text = text,
+	};
+	client->has_event = true;
 }
 
 static void finish_reply(struct smtp_client *client, struct bytes text)
@@ -149,6 +188,11 @@ static void finish_reply(struct smtp_client *client, struct bytes text)
 		return;
 	}
 	command = client->outstanding[client->oldest];
+	/* A response is owed or half sent: whatever this answers, it is not that. */
+	if (client->response_state != RESPONSE_NONE) {
+		raise_broken(client, code, text);
+		return;
+	}
 	client->oldest = (client->oldest + 1) % SMTP_CLIENT_PIPELINE;
 	client->outstanding_count--;
 	client->event = (struct smtp_client_event){
@@ -161,6 +205,11 @@ static void finish_reply(struct smtp_client *client, struct bytes text)
 	if (command == SMTP_CLIENT_DATA && code == CODE_DATA_GOES_ON) {
 		smtp_content_start(&client->content);
 		client->content_state = CONTENT_WANTED;
+		client->is_chunk = false;
+	}
+	if (command == SMTP_CLIENT_AUTH && code == CODE_CHALLENGE) {
+		client->response_state = RESPONSE_WANTED;
+		push(client, SMTP_CLIENT_AUTH);
 	}
 	if (command == SMTP_CLIENT_STARTTLS && code / 100 == 2)
 		client->reading = READING_NOTHING_BEFORE_TLS;
@@ -200,12 +249,16 @@ static void run_line(struct smtp_client *client)
 		  client->outstanding[client->oldest] == SMTP_CLIENT_EHLO;
 	if (is_ehlo && is_first) {
 		client->extensions = 0;
+		client->mechanisms = 0;
 		client->size_limit = 0;
 	} else if (is_ehlo && code / 100 == 2) {
 		note_extension(client, text);
 	}
 	if (is_last)
 		finish_reply(client, text);
+	else if (!is_ehlo && client->outstanding_count &&
+		 client->outstanding[client->oldest] != SMTP_CLIENT_GREETING)
+		raise_line(client, text);
 }
 
 size_t smtp_client_feed(struct smtp_client *client, struct bytes in)
@@ -228,15 +281,53 @@ bool smtp_client_next_event(struct smtp_client *client, struct smtp_client_event
 	return true;
 }
 
+static size_t pull_response(struct smtp_client *client, uint8_t *space, size_t capacity)
+{
+	struct bytes run = bytes_head(client->response, capacity);
+
+	if (run.size)
+		memcpy(space, run.data, run.size);
+	client->response = bytes_skip(client->response, run.size);
+	if (!client->response.size) {
+		outbox_append(&client->outbox, bytes_of("\r\n"));
+		client->response_state = RESPONSE_NONE;
+	}
+	return run.size;
+}
+
+static size_t pull_chunk(struct smtp_client *client, uint8_t *space, size_t capacity)
+{
+	struct bytes run = bytes_head(client->content.piece, capacity);
+
+	if (run.size)
+		memcpy(space, run.data, run.size);
+	client->content.piece = bytes_skip(client->content.piece, run.size);
+	return run.size;
+}
+
+static size_t pull_content(struct smtp_client *client, uint8_t *space, size_t capacity)
+{
+	size_t used = client->is_chunk ? pull_chunk(client, space, capacity)
+				       : smtp_content_pull(&client->content, space, capacity);
+
+	if (!client->content.piece.size)
+		client->content_state =
+			client->is_chunk && !client->chunk_left ? CONTENT_NONE : CONTENT_WANTED;
+	return used;
+}
+
 size_t smtp_client_pull(struct smtp_client *client, uint8_t *space, size_t capacity)
 {
 	size_t used = outbox_take(&client->outbox, space, capacity);
 
-	if (client->outbox.size || client->content_state != CONTENT_LENT)
+	if (client->outbox.size)
 		return used;
-	used += smtp_content_pull(&client->content, space + used, capacity - used);
-	if (!client->content.piece.size)
-		client->content_state = CONTENT_WANTED;
+	if (client->response_state == RESPONSE_LENT) {
+		used += pull_response(client, space + used, capacity - used);
+		used += outbox_take(&client->outbox, space + used, capacity - used);
+	} else if (client->content_state == CONTENT_LENT) {
+		used += pull_content(client, space + used, capacity - used);
+	}
 	return used;
 }
 
@@ -244,7 +335,8 @@ size_t smtp_client_pull(struct smtp_client *client, uint8_t *space, size_t capac
  * answer to these. */
 static bool is_barrier(enum smtp_client_command command)
 {
-	return command == SMTP_CLIENT_DATA || command == SMTP_CLIENT_STARTTLS;
+	return command == SMTP_CLIENT_DATA || command == SMTP_CLIENT_STARTTLS ||
+	       command == SMTP_CLIENT_AUTH;
 }
 
 static bool may_send(const struct smtp_client *client)
@@ -257,13 +349,11 @@ static bool may_send(const struct smtp_client *client)
 		       is_barrier(client->outstanding[newest % SMTP_CLIENT_PIPELINE]));
 }
 
-bool smtp_client_send(
-	struct smtp_client *client, enum smtp_client_command command, const char *argument)
+static bool send_line(
+	struct smtp_client *client, enum smtp_client_command command, struct bytes text)
 {
-	struct bytes text = bytes_of(argument ? argument : "");
 	size_t size;
 
-	assert(command != SMTP_CLIENT_GREETING && command != SMTP_CLIENT_CONTENT);
 	size = strlen(verbs[command]) + (text.size ? 1 + text.size : 0) + 2;
 	if (!may_send(client) || size > COMMAND_LINE_MAX || bytes_find(text, '\r') < text.size ||
 		bytes_find(text, '\n') < text.size ||
@@ -279,6 +369,37 @@ bool smtp_client_send(
 	return true;
 }
 
+bool smtp_client_send(
+	struct smtp_client *client, enum smtp_client_command command, const char *argument)
+{
+	struct bytes text = bytes_of(argument ? argument : "");
+
+	assert(command != SMTP_CLIENT_GREETING && command != SMTP_CLIENT_CONTENT &&
+		command != SMTP_CLIENT_BDAT);
+	return send_line(client, command, text);
+}
+
+void smtp_client_respond(struct smtp_client *client, struct bytes response)
+{
+	assert(client->response_state == RESPONSE_WANTED);
+	client->response = response;
+	client->response_state = RESPONSE_LENT;
+}
+
+bool smtp_client_send_chunk(struct smtp_client *client, uint64_t chunk, bool is_last)
+{
+	char argument[32];
+
+	snprintf(argument, sizeof argument, "%" PRIu64 "%s", chunk, is_last ? " LAST" : "");
+	if (!send_line(client, SMTP_CLIENT_BDAT, bytes_of(argument)))
+		return false;
+	client->is_chunk = true;
+	client->chunk_left = chunk;
+	client->content.piece = bytes_make("", 0);
+	client->content_state = chunk ? CONTENT_WANTED : CONTENT_NONE;
+	return true;
+}
+
 bool smtp_client_wants_content(const struct smtp_client *client)
 {
 	return client->content_state == CONTENT_WANTED && client->reading != READING_NOTHING;
@@ -287,6 +408,8 @@ bool smtp_client_wants_content(const struct smtp_client *client)
 void smtp_client_lend_content(struct smtp_client *client, struct bytes piece)
 {
 	assert(client->content_state == CONTENT_WANTED);
+	assert(!client->is_chunk || piece.size <= client->chunk_left);
+	client->chunk_left -= client->is_chunk ? piece.size : 0;
 	smtp_content_lend(&client->content, piece);
 	client->content_state = piece.size ? CONTENT_LENT : CONTENT_WANTED;
 }
@@ -295,7 +418,7 @@ void smtp_client_end_content(struct smtp_client *client)
 {
 	bool fits;
 
-	assert(client->content_state == CONTENT_WANTED);
+	assert(client->content_state == CONTENT_WANTED && !client->is_chunk);
 	/* smtp_client_send() left room for it. */
 	fits = outbox_append(&client->outbox, bytes_of(smtp_content_end(&client->content)));
 	assert(fits);
@@ -309,6 +432,7 @@ void smtp_client_tls_started(struct smtp_client *client)
 	assert(client->reading == READING_NOTHING_BEFORE_TLS);
 	client->reading = READING_REPLIES;
 	client->extensions = 0;
+	client->mechanisms = 0;
 	client->size_limit = 0;
 	crlf_line_reset(&client->line);
 }
@@ -316,6 +440,11 @@ void smtp_client_tls_started(struct smtp_client *client)
 uint32_t smtp_client_extensions(const struct smtp_client *client)
 {
 	return client->extensions;
+}
+
+uint32_t smtp_client_mechanisms(const struct smtp_client *client)
+{
+	return client->mechanisms;
 }
 
 uint64_t smtp_client_size_limit(const struct smtp_client *client)

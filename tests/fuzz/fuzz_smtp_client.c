@@ -1,7 +1,8 @@
 /* fuzz_smtp_client.c -- any server. The first bytes, up to 0xFF, pick the commands, one each.
  * Played whole and cut at random; both must give the same replies and send the same. Never more
  * is used than was offered, replies match the commands in their order, nothing comes after
- * BROKEN, content is wanted after 354 only, and what is sent of it decodes to what was lent. */
+ * BROKEN, content is wanted after 354 and for chunks only, what is sent of it decodes to what was lent, and a
+ * response goes out behind each 334 to AUTH and nowhere else. */
 #include "proto/smtp_client.h"
 
 #include "fuzz_stream.h"
@@ -31,14 +32,32 @@ static const enum smtp_client_command sendable[] = {
 	SMTP_CLIENT_RSET,
 	SMTP_CLIENT_QUIT,
 	SMTP_CLIENT_RCPT,
+	SMTP_CLIENT_AUTH,
+	SMTP_CLIENT_BDAT,
+	SMTP_CLIENT_MAIL,
+	SMTP_CLIENT_AUTH,
 };
+
+static bool send_chunk(struct play *play)
+{
+	const uint64_t size = play->picks.data[0] >> 4;
+
+	if (!smtp_client_send_chunk(play->client, size, size & 1))
+		return false;
+	check(smtp_client_wants_content(play->client) == (size > 0));
+	if (size)
+		smtp_client_lend_content(play->client, bytes_head(bytes_of(content), (size_t)size));
+	return true;
+}
 
 static void send_commands(struct play *play)
 {
 	while (play->picks.size) {
-		enum smtp_client_command command = sendable[play->picks.data[0] & 7];
+		enum smtp_client_command command = sendable[(play->picks.data[0] & 15) %
+							    (sizeof sendable / sizeof sendable[0])];
 
-		if (!smtp_client_send(play->client, command, "x"))
+		if (command == SMTP_CLIENT_BDAT ? !send_chunk(play)
+						: !smtp_client_send(play->client, command, "x"))
 			return;
 		play->sent[play->end++] = (uint8_t)command;
 		play->picks = bytes_skip(play->picks, 1);
@@ -111,7 +130,14 @@ static void see(struct play *play, const struct smtp_client_event *event)
 		return;
 	}
 	check(event->code >= 200 && event->code <= 599);
-	check(play->first != play->end && play->sent[play->first++] == event->command);
+	check(play->first != play->end && play->sent[play->first] == event->command);
+	if (event->kind == SMTP_CLIENT_EVENT_LINE)
+		return;
+	if (event->command == SMTP_CLIENT_AUTH && event->code == 334) {
+		smtp_client_respond(play->client, bytes_of("cmVzcG9uc2U="));
+		return;
+	}
+	play->first++;
 	if (event->command == SMTP_CLIENT_DATA && event->code == 354)
 		play->may_send_content = true;
 	if (event->command == SMTP_CLIENT_STARTTLS && event->code / 100 == 2)

@@ -46,7 +46,8 @@ static bool flush(struct sender *sender)
 /* The reply's text is valid until the next call. */
 static bool await(struct sender *sender, struct smtp_client_event *event)
 {
-	while (!smtp_client_next_event(sender->core, event)) {
+	while (!smtp_client_next_event(sender->core, event) ||
+		event->kind == SMTP_CLIENT_EVENT_LINE) {
 		if (!tls_dial_fill(&sender->dial, &sender->error))
 			return false;
 		sender->dial.begin += smtp_client_feed(sender->core, tls_dial_view(&sender->dial));

@@ -1,8 +1,9 @@
 /* wire_smtp_client.c -- the SMTP client core for wire.h. The server is the peer.
  *
- * EVENT  REPLY command code text | BROKEN code text
- * DO     send VERB arguments | cannot_send VERB arguments | lend text | end | tls_started |
- *        wants_content 0 or 1 | extensions BITS SIZE (checks; the bits in hex) */
+ * EVENT  LINE command code text | REPLY command code text | BROKEN code text
+ * DO     send VERB arguments | cannot_send VERB arguments | respond text | chunk SIZE [LAST] | cannot_chunk |
+ *        lend text | end | tls_started | wants_content 0 or 1 |
+ *        extensions BITS SIZE | mechanisms BITS (both check; the bits in hex) */
 #include "proto/smtp_client.h"
 
 #include <inttypes.h>
@@ -20,9 +21,11 @@ static const char *const names[] = {
 	[SMTP_CLIENT_GREETING] = "GREETING",
 	[SMTP_CLIENT_EHLO] = "EHLO",
 	[SMTP_CLIENT_STARTTLS] = "STARTTLS",
+	[SMTP_CLIENT_AUTH] = "AUTH",
 	[SMTP_CLIENT_MAIL] = "MAIL",
 	[SMTP_CLIENT_RCPT] = "RCPT",
 	[SMTP_CLIENT_DATA] = "DATA",
+	[SMTP_CLIENT_BDAT] = "BDAT",
 	[SMTP_CLIENT_CONTENT] = "CONTENT",
 	[SMTP_CLIENT_RSET] = "RSET",
 	[SMTP_CLIENT_QUIT] = "QUIT",
@@ -85,7 +88,9 @@ static bool next_event(void *core, struct buf *line, struct buf *body)
 	if (event.kind == SMTP_CLIENT_EVENT_BROKEN)
 		fits = buf_printf(line, "BROKEN %d", event.code);
 	else
-		fits = buf_printf(line, "REPLY %s %d", names[event.command], event.code);
+		fits = buf_printf(line, "%s %s %d",
+			event.kind == SMTP_CLIENT_EVENT_LINE ? "LINE" : "REPLY",
+			names[event.command], event.code);
 	if (event.text.size)
 		fits = fits && buf_append_byte(line, ' ') && buf_append(line, event.text);
 	if (!fits)
@@ -109,7 +114,7 @@ static bool send_command(struct session *session, const char *line, bool expecte
 	return false;
 }
 
-static void lend(struct session *session, const char *text)
+static struct bytes own(struct session *session, const char *text)
 {
 	size_t size = strlen(text);
 
@@ -118,7 +123,23 @@ static void lend(struct session *session, const char *text)
 	if (!session->lent)
 		abort();
 	memcpy(session->lent, text, size);
-	smtp_client_lend_content(session->client, bytes_make(session->lent, size));
+	return bytes_make(session->lent, size);
+}
+
+static bool send_chunk(struct smtp_client *client, const char *arguments)
+{
+	char *end;
+	unsigned long long size = strtoull(arguments, &end, 10);
+
+	return smtp_client_send_chunk(client, size, strcmp(end, " LAST") == 0);
+}
+
+static bool check_mechanisms(const struct session *session, const char *expected)
+{
+	char text[16];
+
+	snprintf(text, sizeof text, "%x", (unsigned)smtp_client_mechanisms(session->client));
+	return strcmp(text, expected) == 0;
 }
 
 static bool check_extensions(const struct session *session, const char *expected)
@@ -142,6 +163,16 @@ static bool act(void *core, const char *action, const char *arguments)
 		return send_command(session, arguments, false);
 	if (strcmp(action, "extensions") == 0)
 		return check_extensions(session, arguments);
+	if (strcmp(action, "mechanisms") == 0)
+		return check_mechanisms(session, arguments);
+	if (strcmp(action, "chunk") == 0)
+		return send_chunk(client, arguments);
+	if (strcmp(action, "cannot_chunk") == 0)
+		return !send_chunk(client, "1");
+	if (strcmp(action, "respond") == 0) {
+		smtp_client_respond(client, own(session, arguments));
+		return true;
+	}
 	if (strcmp(action, "wants_content") == 0)
 		return smtp_client_wants_content(client) == (*arguments == '1');
 	if (strcmp(action, "tls_started") == 0) {
@@ -151,7 +182,7 @@ static bool act(void *core, const char *action, const char *arguments)
 	if (!smtp_client_wants_content(client))
 		return false;
 	if (strcmp(action, "lend") == 0)
-		lend(session, arguments);
+		smtp_client_lend_content(client, own(session, arguments));
 	else if (strcmp(action, "end") == 0)
 		smtp_client_end_content(client);
 	else
