@@ -14,6 +14,7 @@
 #include "crlf_line_internal.h"
 #include "outbox_internal.h"
 #include "pop3_client_body_internal.h"
+#include "proto/sasl_client.h"
 
 enum {
 	/* RFC 2449 4 allows 512; some servers write longer errors. */
@@ -31,6 +32,9 @@ enum reading {
 	READING_NOTHING,
 };
 
+/* What pop3_client_respond() lends. */
+enum response_state { RESPONSE_NONE, RESPONSE_WANTED, RESPONSE_LENT };
+
 enum answer_shape { ANSWER_LINE, ANSWER_LINES, ANSWER_LINES_WITHOUT_ARGUMENT, ANSWER_BODY };
 
 static const struct {
@@ -40,6 +44,7 @@ static const struct {
 	[POP3_CLIENT_GREETING] = { "", ANSWER_LINE },
 	[POP3_CLIENT_CAPA] = { "CAPA", ANSWER_LINES },
 	[POP3_CLIENT_STLS] = { "STLS", ANSWER_LINE },
+	[POP3_CLIENT_AUTH] = { "AUTH", ANSWER_LINE },
 	[POP3_CLIENT_USER] = { "USER", ANSWER_LINE },
 	[POP3_CLIENT_PASS] = { "PASS", ANSWER_LINE },
 	[POP3_CLIENT_STAT] = { "STAT", ANSWER_LINE },
@@ -80,7 +85,11 @@ struct pop3_client {
 	size_t outstanding_count;
 	enum pop3_client_command answered; /* whose answer is being read */
 
+	enum response_state response_state;
+	struct bytes response; /* what is left of it */
+
 	uint32_t extensions;
+	uint32_t mechanisms;
 	bool dots_behind_lf;
 	struct crlf_line line;
 	struct pop3_client_body body;
@@ -146,13 +155,30 @@ static bool split_status(struct bytes line, bool *ok, struct bytes *text)
 	return *ok || bytes_equal_text(word, "-ERR");
 }
 
+/* "+ " and base64 (RFC 5034 4); some servers leave the blank out when there is nothing behind it. */
+static bool is_challenge(const struct pop3_client *client, struct bytes line, struct bytes *text)
+{
+	*text = bytes_skip(line, 2);
+	return client->outstanding[client->oldest].command == POP3_CLIENT_AUTH &&
+	       client->response_state == RESPONSE_NONE && line.size && line.data[0] == '+' &&
+	       (line.size == 1 || line.data[1] == ' ');
+}
+
 static void run_status(struct pop3_client *client, struct bytes line)
 {
 	struct expected expected = client->outstanding[client->oldest];
 	struct bytes text;
 	bool ok;
 
-	if (!client->outstanding_count || !split_status(line, &ok, &text)) {
+	if (client->outstanding_count && is_challenge(client, line, &text)) {
+		client->answered = POP3_CLIENT_AUTH;
+		client->response_state = RESPONSE_WANTED;
+		raise_event(client, POP3_CLIENT_EVENT_CHALLENGE, true, text);
+		return;
+	}
+	/* While a response is owed or half sent, this answers something else. */
+	if (!client->outstanding_count || client->response_state != RESPONSE_NONE ||
+		!split_status(line, &ok, &text)) {
 		break_session(client);
 		return;
 	}
@@ -160,7 +186,7 @@ static void run_status(struct pop3_client *client, struct bytes line)
 	client->outstanding_count--;
 	client->answered = expected.command;
 	if (expected.command == POP3_CLIENT_CAPA)
-		client->extensions = 0;
+		client->extensions = client->mechanisms = 0;
 	if (ok)
 		client->reading = expected.then;
 	if (client->reading == READING_BODY)
@@ -176,6 +202,8 @@ static void note_capability(struct pop3_client *client, struct bytes line)
 		if (bytes_equal_nocase(keyword, bytes_of(extension_names[i].keyword)))
 			client->extensions |= extension_names[i].bit;
 	}
+	if (bytes_equal_nocase(keyword, bytes_of("SASL")))
+		client->mechanisms = sasl_client_offered(bytes_skip(line, keyword.size));
 }
 
 static void end_answer(struct pop3_client *client)
@@ -254,9 +282,29 @@ bool pop3_client_next_event(struct pop3_client *client, struct pop3_client_event
 	return true;
 }
 
+static size_t pull_response(struct pop3_client *client, uint8_t *space, size_t capacity)
+{
+	struct bytes run = bytes_head(client->response, capacity);
+
+	if (run.size)
+		memcpy(space, run.data, run.size);
+	client->response = bytes_skip(client->response, run.size);
+	if (!client->response.size) {
+		/* The outbox is empty. */
+		outbox_append(&client->outbox, bytes_of("\r\n"));
+		client->response_state = RESPONSE_NONE;
+	}
+	return run.size;
+}
+
 size_t pop3_client_pull(struct pop3_client *client, uint8_t *space, size_t capacity)
 {
-	return outbox_take(&client->outbox, space, capacity);
+	size_t used = outbox_take(&client->outbox, space, capacity);
+
+	if (client->outbox.size || client->response_state != RESPONSE_LENT)
+		return used;
+	used += pull_response(client, space + used, capacity - used);
+	return used + outbox_take(&client->outbox, space + used, capacity - used);
 }
 
 static enum reading reading_after(enum pop3_client_command command, bool has_argument)
@@ -278,11 +326,11 @@ static enum reading reading_after(enum pop3_client_command command, bool has_arg
 static bool may_send(const struct pop3_client *client)
 {
 	size_t newest = client->oldest + client->outstanding_count + POP3_CLIENT_PIPELINE - 1;
+	enum pop3_client_command last = client->outstanding[newest % POP3_CLIENT_PIPELINE].command;
 
 	return !drops_input(client) && client->outstanding_count < POP3_CLIENT_PIPELINE &&
 	       !(client->outstanding_count &&
-		       client->outstanding[newest % POP3_CLIENT_PIPELINE].command ==
-			       POP3_CLIENT_STLS);
+		       (last == POP3_CLIENT_STLS || last == POP3_CLIENT_AUTH));
 }
 
 static bool is_clean(struct bytes text)
@@ -311,11 +359,18 @@ bool pop3_client_send(
 	return true;
 }
 
+void pop3_client_respond(struct pop3_client *client, struct bytes response)
+{
+	assert(client->response_state == RESPONSE_WANTED);
+	client->response = response;
+	client->response_state = RESPONSE_LENT;
+}
+
 void pop3_client_tls_started(struct pop3_client *client)
 {
 	assert(client->reading == READING_NOTHING_BEFORE_TLS);
 	client->reading = READING_STATUS;
-	client->extensions = 0;
+	client->extensions = client->mechanisms = 0;
 	crlf_line_reset(&client->line);
 }
 
@@ -327,4 +382,9 @@ void pop3_client_set_dots_behind_lf(struct pop3_client *client, bool set)
 uint32_t pop3_client_extensions(const struct pop3_client *client)
 {
 	return client->extensions;
+}
+
+uint32_t pop3_client_mechanisms(const struct pop3_client *client)
+{
+	return client->mechanisms;
 }

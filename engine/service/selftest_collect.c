@@ -79,6 +79,7 @@ static void handle(struct collector *collector, const struct pop3_client_event *
 		if (event->command == POP3_CLIENT_RETR)
 			send_command(collector, POP3_CLIENT_DELE, "1");
 		break;
+	case POP3_CLIENT_EVENT_CHALLENGE:
 	case POP3_CLIENT_EVENT_LINE:
 		break;
 	case POP3_CLIENT_EVENT_BROKEN:

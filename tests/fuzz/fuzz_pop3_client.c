@@ -58,6 +58,10 @@ static void see_status(struct play *play, const struct pop3_client_event *event)
 static void see(struct play *play, const struct pop3_client_event *event)
 {
 	check(!play->is_broken && !play->needs_handshake);
+	if (event->kind == POP3_CLIENT_EVENT_CHALLENGE) {
+		check((play->sent[play->first] & 127) == POP3_CLIENT_AUTH);
+		pop3_client_respond(play->client, bytes_of("cmVzcG9uc2U="));
+	}
 	if (event->kind != POP3_CLIENT_EVENT_BODY)
 		check(buf_printf(&play->events, "\n%d %d %d ", (int)event->kind,
 			(int)event->command, event->ok));
@@ -65,6 +69,8 @@ static void see(struct play *play, const struct pop3_client_event *event)
 	switch (event->kind) {
 	case POP3_CLIENT_EVENT_STATUS:
 		see_status(play, event);
+		break;
+	case POP3_CLIENT_EVENT_CHALLENGE:
 		break;
 	case POP3_CLIENT_EVENT_LINE:
 	case POP3_CLIENT_EVENT_BODY:

@@ -15,6 +15,7 @@ enum pop3_client_command {
 	POP3_CLIENT_GREETING, /* not sent: the server's banner */
 	POP3_CLIENT_CAPA,
 	POP3_CLIENT_STLS,
+	POP3_CLIENT_AUTH,
 	POP3_CLIENT_USER,
 	POP3_CLIENT_PASS,
 	POP3_CLIENT_STAT,
@@ -37,11 +38,12 @@ enum pop3_client_extension {
 };
 
 enum pop3_client_event_kind {
-	POP3_CLIENT_EVENT_STATUS, /* the +OK or -ERR line; .ok, .text */
-	POP3_CLIENT_EVENT_LINE,	  /* a line of CAPA, LIST or UIDL; .text without CRLF */
-	POP3_CLIENT_EVENT_BODY,	  /* content of RETR or TOP, dots removed; .text */
-	POP3_CLIENT_EVENT_END,	  /* the multi-line answer is complete */
-	POP3_CLIENT_EVENT_BROKEN, /* malformed; nothing more is read */
+	POP3_CLIENT_EVENT_STATUS,    /* the +OK or -ERR line; .ok, .text */
+	POP3_CLIENT_EVENT_CHALLENGE, /* to AUTH: respond; .text is base64 */
+	POP3_CLIENT_EVENT_LINE,	     /* a line of CAPA, LIST or UIDL; .text without CRLF */
+	POP3_CLIENT_EVENT_BODY,	     /* content of RETR or TOP, dots removed; .text */
+	POP3_CLIENT_EVENT_END,	     /* the multi-line answer is complete */
+	POP3_CLIENT_EVENT_BROKEN,    /* malformed; nothing more is read */
 };
 
 struct pop3_client_event {
@@ -63,17 +65,22 @@ bool pop3_client_next_event(struct pop3_client *client, struct pop3_client_event
 size_t pop3_client_pull(struct pop3_client *client, uint8_t *space, size_t capacity);
 
 /* Queues a command; false when POP3_CLIENT_PIPELINE are outstanding, when too much of what was
- * queued has not been pulled yet, behind STLS until it is answered, or when `argument` is too
+ * queued has not been pulled yet, behind STLS and AUTH until they are answered, or when `argument` is too
  * long or holds a CR, LF or NUL. The argument is what follows the verb; empty or NULL data for
  * none. */
 bool pop3_client_send(
 	struct pop3_client *client, enum pop3_client_command command, struct bytes argument);
+/* After a CHALLENGE: lends the response in base64, or "*". It is sent with CRLF behind it, without being copied or
+ * kept; it stays the caller's, until the next event. */
+void pop3_client_respond(struct pop3_client *client, struct bytes response);
 void pop3_client_tls_started(struct pop3_client *client);
 /* Every server doubles a dot behind CRLF (RFC 1939 3). This gateway's doubles it behind a bare
  * LF too (mail/dot.h); set this when such a server is known to be on the other side, or a dot
  * that it added stays in the content. Not set at first: with any other server it would remove a
  * dot too many. */
 void pop3_client_set_dots_behind_lf(struct pop3_client *client, bool set);
-uint32_t pop3_client_extensions(const struct pop3_client *client); /* from the last CAPA */
+/* From the last CAPA: pop3_client_extension bits, and what SASL offers (sasl_client.h). */
+uint32_t pop3_client_extensions(const struct pop3_client *client);
+uint32_t pop3_client_mechanisms(const struct pop3_client *client);
 
 #endif
