@@ -69,7 +69,9 @@ static void on_reply(struct sender *sender, const struct smtp_client_event *even
 	case SMTP_CLIENT_RCPT:
 		send_command(sender, SMTP_CLIENT_DATA, NULL);
 		break;
+	case SMTP_CLIENT_AUTH:
 	case SMTP_CLIENT_DATA:
+	case SMTP_CLIENT_BDAT:
 		break;
 	case SMTP_CLIENT_CONTENT:
 		sender->run.ok = true;
