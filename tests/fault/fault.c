@@ -124,8 +124,8 @@ static bool has_ended(struct job *job, int *status)
 		is_stopped || clock_monotonic_us() - job->began_us > INT64_C(1000000) * RUN_S;
 
 	if (is_late) {
-		snprintf(job->record->failure, sizeof job->record->failure, "it hangs, at: %.150s",
-			job->record->doing);
+		snprintf(job->record->failure, sizeof job->record->failure, "it %s, at: %.150s",
+			is_stopped ? "was stopped from outside" : "hangs", job->record->doing);
 		kill(job->process, SIGKILL);
 	}
 	if (waitpid(job->process, status, is_late ? 0 : WNOHANG) != job->process)
