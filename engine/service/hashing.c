@@ -7,6 +7,7 @@
 
 #include "crypto/random.h"
 #include "crypto/secret.h"
+#include "platform/semaphore.h"
 #include "platform/thread.h"
 #include "store/store_keys.h"
 
@@ -245,9 +246,7 @@ const char HASHING_CONTROL[] = "control";
 
 struct errand {
 	struct hash_request request;
-	struct mutex *mutex;
-	struct condition *changed;
-	bool is_done; /* under the mutex */
+	struct semaphore *done;
 	enum wrap_kind kind;
 	struct bytes phrase;
 	const struct mailbox_secret_keys *secret_keys; /* NULL: `wrapped` is opened */
@@ -272,10 +271,7 @@ static void end_errand(struct hash_request *request)
 {
 	struct errand *errand = request->context;
 
-	mutex_lock(errand->mutex);
-	errand->is_done = true;
-	condition_signal(errand->changed);
-	mutex_unlock(errand->mutex);
+	semaphore_post(errand->done);
 }
 
 static bool wait_for(struct hashing *hashing, struct errand *errand, struct error *error)
@@ -286,24 +282,18 @@ static bool wait_for(struct hashing *hashing, struct errand *errand, struct erro
 	request->done = end_errand;
 	request->context = errand;
 	snprintf(request->client, sizeof request->client, "%s", HASHING_CONTROL);
-	errand->mutex = mutex_new(error);
-	errand->changed = errand->mutex ? condition_new(error) : NULL;
-	if (!errand->changed)
-		goto out;
+	errand->done = semaphore_new(error);
+	if (!errand->done)
+		return false;
 	if (!hashing_submit(hashing, request)) {
 		error_set(error, ERROR_BUSY,
 			"too many passwords are being checked; try again in a moment");
-		goto out;
+	} else {
+		semaphore_wait(errand->done);
+		if (!errand->ok && error)
+			*error = request->error;
 	}
-	mutex_lock(errand->mutex);
-	while (!errand->is_done)
-		condition_wait(errand->changed, errand->mutex);
-	mutex_unlock(errand->mutex);
-	if (!errand->ok && error)
-		*error = request->error;
-out:
-	condition_free(&errand->changed);
-	mutex_free(&errand->mutex);
+	semaphore_free(&errand->done);
 	return errand->ok;
 }
 

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "crypto/mailbox_head.h"
 #include "platform/clock.h"
+#include "platform/semaphore.h"
 #include "service/delivery.h"
 #include "service/ledger_problems.h"
 #include "service/ledger_report.h"
@@ -154,9 +155,7 @@ struct errand {
 	struct id mailbox;
 	struct bytes mail;
 	int64_t time_us;
-	struct mutex *mutex;
-	struct condition *changed;
-	bool is_done; /* under the mutex */
+	struct semaphore *done;
 	bool ok;
 	struct error error;
 	struct id message;
@@ -164,11 +163,8 @@ struct errand {
 
 static void end_errand(struct errand *errand, bool ok)
 {
-	mutex_lock(errand->mutex);
 	errand->ok = ok;
-	errand->is_done = true;
-	condition_signal(errand->changed);
-	mutex_unlock(errand->mutex);
+	semaphore_post(errand->done);
 }
 
 static void on_stored(void *context, const struct error *why)
@@ -206,19 +202,14 @@ static void begin_on_loop(void *context)
 
 static bool run_errand(struct errand *errand, struct error *error)
 {
-	errand->mutex = mutex_new(error);
-	errand->changed = errand->mutex ? condition_new(error) : NULL;
-	if (errand->changed) {
-		loop_call(errand->reporter->loop, begin_on_loop, errand);
-		mutex_lock(errand->mutex);
-		while (!errand->is_done)
-			condition_wait(errand->changed, errand->mutex);
-		mutex_unlock(errand->mutex);
-		if (!errand->ok && error)
-			*error = errand->error;
-	}
-	condition_free(&errand->changed);
-	mutex_free(&errand->mutex);
+	errand->done = semaphore_new(error);
+	if (!errand->done)
+		return false;
+	loop_call(errand->reporter->loop, begin_on_loop, errand);
+	semaphore_wait(errand->done);
+	semaphore_free(&errand->done);
+	if (!errand->ok && error)
+		*error = errand->error;
 	return errand->ok;
 }
 

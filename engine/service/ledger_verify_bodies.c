@@ -8,6 +8,7 @@
 
 #include "crypto/digest.h"
 #include "platform/clock.h"
+#include "platform/semaphore.h"
 #include "store/store_collected.h"
 
 enum { ROWS_WINDOW = 256, READ_BYTES = 128 * 1024, COUNTING_TRIES = 5 };
@@ -19,9 +20,7 @@ struct bodies {
 	struct store_ledger_row *rows;
 	size_t row_count;
 	/* Reading a body. */
-	struct mutex *mutex;
-	struct condition *changed;
-	bool is_done; /* under the mutex */
+	struct semaphore *done;
 	struct store_read read;
 };
 
@@ -73,21 +72,14 @@ static void on_read(struct store_read *read)
 {
 	struct bodies *bodies = read->context;
 
-	mutex_lock(bodies->mutex);
-	bodies->is_done = true;
-	condition_signal(bodies->changed);
-	mutex_unlock(bodies->mutex);
+	semaphore_post(bodies->done);
 }
 
 static bool read_piece(struct bodies *bodies)
 {
 	bodies->read.sealed.size = 0;
-	bodies->is_done = false;
 	store_read_submit(bodies->verifier->service->store, &bodies->read);
-	mutex_lock(bodies->mutex);
-	while (!bodies->is_done)
-		condition_wait(bodies->changed, bodies->mutex);
-	mutex_unlock(bodies->mutex);
+	semaphore_wait(bodies->done);
 	bodies->read.offset += bodies->read.sealed.size;
 	return bodies->read.ok;
 }
@@ -226,9 +218,8 @@ static bool prepare(struct bodies *bodies, struct error *error)
 		.context = bodies,
 	};
 	buf_init(&bodies->read.sealed, READ_BYTES);
-	bodies->mutex = mutex_new(error);
-	bodies->changed = bodies->mutex ? condition_new(error) : NULL;
-	if (!bodies->changed)
+	bodies->done = semaphore_new(error);
+	if (!bodies->done)
 		return false;
 	bodies->rows = calloc(ROWS_WINDOW, sizeof *bodies->rows);
 	return bodies->rows || error_set_memory(error);
@@ -238,8 +229,7 @@ static void clear(struct bodies *bodies)
 {
 	free(bodies->rows);
 	buf_clear(&bodies->read.sealed);
-	condition_free(&bodies->changed);
-	mutex_free(&bodies->mutex);
+	semaphore_free(&bodies->done);
 }
 
 bool verifier_check_bodies(struct verifier *verifier, struct error *error)

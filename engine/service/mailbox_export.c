@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "mail/mbox.h"
 #include "platform/clock.h"
+#include "platform/semaphore.h"
 #include "service/mailbox_access.h"
 #include "service/message_read.h"
 #include "service/quarantine.h"
@@ -151,44 +152,27 @@ static void report_damage(struct mailbox_export *exported)
 	report->damaged++;
 }
 
-struct setting_aside {
-	struct store_quarantine quarantine;
-	struct mutex *mutex;
-	struct condition *changed;
-	bool is_done; /* under the mutex */
-};
-
 static void on_set_aside(struct store_quarantine *quarantine)
 {
-	struct setting_aside *aside = quarantine->context;
-
-	mutex_lock(aside->mutex);
-	aside->is_done = true;
-	condition_signal(aside->changed);
-	mutex_unlock(aside->mutex);
+	semaphore_post(quarantine->context);
 }
 
 /* What the store then says changes nothing here: the message is left out either way. */
 static void set_aside(struct mailbox_export *exported)
 {
-	struct setting_aside aside = {
-		.quarantine = { .mailbox = exported->mailbox,
-			.message = exported->current.message,
-			.done = on_set_aside,
-			.context = &aside },
-		.mutex = mutex_new(NULL),
-		.changed = condition_new(NULL),
+	struct semaphore *done = semaphore_new(NULL);
+	struct store_quarantine quarantine = {
+		.mailbox = exported->mailbox,
+		.message = exported->current.message,
+		.done = on_set_aside,
+		.context = done,
 	};
 
-	if (aside.mutex && aside.changed) {
-		store_quarantine_submit(exported->service->store, &aside.quarantine);
-		mutex_lock(aside.mutex);
-		while (!aside.is_done)
-			condition_wait(aside.changed, aside.mutex);
-		mutex_unlock(aside.mutex);
+	if (done) {
+		store_quarantine_submit(exported->service->store, &quarantine);
+		semaphore_wait(done);
 	}
-	condition_free(&aside.changed);
-	mutex_free(&aside.mutex);
+	semaphore_free(&done);
 }
 
 static void quarantine(struct mailbox_export *exported, const struct error *why)

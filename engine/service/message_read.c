@@ -5,7 +5,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#include "platform/thread.h"
+#include "platform/semaphore.h"
 
 struct message_read {
 	struct store *store;
@@ -13,30 +13,21 @@ struct message_read {
 	struct store_read read;
 	struct buf plain;
 	bool is_finished;
-	struct mutex *mutex;
-	struct condition *changed;
-	bool is_answered; /* under the mutex */
+	struct semaphore *answered;
 };
 
 static void on_read(struct store_read *answered)
 {
 	struct message_read *read = answered->context;
 
-	mutex_lock(read->mutex);
-	read->is_answered = true;
-	condition_signal(read->changed);
-	mutex_unlock(read->mutex);
+	semaphore_post(read->answered);
 }
 
 static bool read_sealed(struct message_read *read, struct error *error)
 {
 	read->read.sealed.size = 0;
-	read->is_answered = false;
 	store_read_submit(read->store, &read->read);
-	mutex_lock(read->mutex);
-	while (!read->is_answered)
-		condition_wait(read->changed, read->mutex);
-	mutex_unlock(read->mutex);
+	semaphore_wait(read->answered);
 	if (!read->read.ok && error)
 		*error = read->read.error;
 	read->read.offset += read->read.sealed.size;
@@ -82,10 +73,9 @@ struct message_read *message_read_new(struct store *store, const struct id *mail
 	read->read.context = read;
 	buf_init(&read->read.sealed, MESSAGE_READ_BYTES);
 	buf_init(&read->plain, MESSAGE_READ_PLAIN_MAX);
-	read->mutex = mutex_new(error);
-	read->changed = read->mutex ? condition_new(error) : NULL;
+	read->answered = semaphore_new(error);
 	/* The sealed bytes name the id from before a restore. */
-	if (read->changed)
+	if (read->answered)
 		read->opener = opener_new(mailbox, &message->sealed_id, keyring, error);
 	if (!read->opener)
 		message_read_free(&read);
@@ -116,8 +106,7 @@ void message_read_free(struct message_read **read)
 	opener_free(&freed->opener);
 	buf_clear(&freed->read.sealed);
 	buf_wipe(&freed->plain);
-	condition_free(&freed->changed);
-	mutex_free(&freed->mutex);
+	semaphore_free(&freed->answered);
 	free(freed);
 	*read = NULL;
 }

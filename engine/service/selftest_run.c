@@ -35,12 +35,9 @@ void selftest_run_closed(void *context, const struct error *why)
 {
 	struct selftest_run *run = context;
 
-	mutex_lock(run->mutex);
 	if (!run->ok && why && run->failure.kind == ERROR_NONE)
 		run->failure = *why;
-	run->is_done = true;
-	condition_signal(run->changed);
-	mutex_unlock(run->mutex);
+	semaphore_post(run->done);
 }
 
 void selftest_run_fail(struct selftest_run *run, const char *format, ...)
@@ -60,20 +57,15 @@ bool selftest_run_session(struct selftest_run *run, const struct selftest_target
 	const struct conn_handler *handler, struct error *error)
 {
 	*run = (struct selftest_run){ .target = target, .handler = handler };
-	run->mutex = mutex_new(error);
-	run->changed = condition_new(error);
-	if (run->mutex && run->changed) {
-		loop_call(target->loop, begin, run);
-		mutex_lock(run->mutex);
-		while (!run->is_done)
-			condition_wait(run->changed, run->mutex);
-		mutex_unlock(run->mutex);
-		if (!run->ok && run->failure.kind != ERROR_NONE)
-			*error = run->failure;
-		else if (!run->ok)
-			error_set(error, ERROR_STATE, "the connection ended early");
-	}
-	mutex_free(&run->mutex);
-	condition_free(&run->changed);
+	run->done = semaphore_new(error);
+	if (!run->done)
+		return false;
+	loop_call(target->loop, begin, run);
+	semaphore_wait(run->done);
+	semaphore_free(&run->done);
+	if (!run->ok && run->failure.kind != ERROR_NONE)
+		*error = run->failure;
+	else if (!run->ok)
+		error_set(error, ERROR_STATE, "the connection ended early");
 	return run->ok;
 }

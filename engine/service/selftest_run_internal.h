@@ -2,16 +2,14 @@
 #ifndef LG_SERVICE_SELFTEST_RUN_INTERNAL_H
 #define LG_SERVICE_SELFTEST_RUN_INTERNAL_H
 
-#include "platform/thread.h"
+#include "platform/semaphore.h"
 #include "selftest_internal.h"
 
 struct selftest_run {
 	struct conn *conn;
 	const struct selftest_target *target;
 	const struct conn_handler *handler;
-	struct mutex *mutex;
-	struct condition *changed;
-	bool is_done;
+	struct semaphore *done;
 	bool ok;	      /* the session reached its goal */
 	struct error failure; /* why not */
 };

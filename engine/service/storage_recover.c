@@ -9,16 +9,14 @@
 #include "base/log.h"
 #include "crypto/sealed_head.h"
 #include "platform/clock.h"
+#include "platform/semaphore.h"
 #include "service/quarantine.h"
 #include "store/store_lost.h"
 
 struct recovering {
 	struct service *service;
 	struct storage_recovery *recovery;
-	/* the delivery under way */
-	struct mutex *mutex;
-	struct condition *changed;
-	bool is_stored; /* under the mutex */
+	struct semaphore *stored; /* the delivery under way */
 	/* what went wrong in the middle of the walk, which must then end */
 	bool has_failed;
 	struct error error;
@@ -57,10 +55,7 @@ static void on_stored(struct store_delivery *delivery)
 {
 	struct recovering *recovering = delivery->context;
 
-	mutex_lock(recovering->mutex);
-	recovering->is_stored = true;
-	condition_signal(recovering->changed);
-	mutex_unlock(recovering->mutex);
+	semaphore_post(recovering->stored);
 }
 
 static bool run_delivery(
@@ -68,12 +63,8 @@ static bool run_delivery(
 {
 	delivery->done = on_stored;
 	delivery->context = recovering;
-	recovering->is_stored = false;
 	store_delivery_submit(recovering->service->store, delivery);
-	mutex_lock(recovering->mutex);
-	while (!recovering->is_stored)
-		condition_wait(recovering->changed, recovering->mutex);
-	mutex_unlock(recovering->mutex);
+	semaphore_wait(recovering->stored);
 	if (!delivery->ok)
 		*error = delivery->error;
 	return delivery->ok && store_lost_sync(recovering->service->store, error);
@@ -203,9 +194,8 @@ static bool recover(struct recovering *recovering, struct error *error)
 {
 	struct storage_recovery *recovery = recovering->recovery;
 
-	recovering->mutex = mutex_new(error);
-	recovering->changed = recovering->mutex ? condition_new(error) : NULL;
-	if (!recovering->changed ||
+	recovering->stored = semaphore_new(error);
+	if (!recovering->stored ||
 		!store_lost_each(recovering->service->store, visit, recovering, error))
 		return false;
 	if (recovery->added || recovery->returned)
@@ -230,8 +220,7 @@ bool storage_recover(
 	if (atomic_exchange(&service->is_recovering, true))
 		return error_set(error, ERROR_BUSY, "this runs already; wait for it to end");
 	ok = recover(&recovering, error);
-	condition_free(&recovering.changed);
-	mutex_free(&recovering.mutex);
+	semaphore_free(&recovering.stored);
 	atomic_store(&service->is_recovering, false);
 	return ok;
 }

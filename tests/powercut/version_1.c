@@ -9,7 +9,7 @@
 
 #include "platform/file.h"
 #include "platform/paths.h"
-#include "platform/thread.h"
+#include "platform/semaphore.h"
 #include "store/store_collected.h"
 #include "store/store_ledger.h"
 
@@ -246,37 +246,22 @@ bool version_1_write(const char *folder, struct error *error)
 
 /* ---- reading ---- */
 
-struct waiting {
-	struct mutex *mutex;
-	struct condition *changed;
-	bool is_done;
-};
-
 static void on_read(struct store_read *read)
 {
-	struct waiting *waiting = read->context;
-
-	mutex_lock(waiting->mutex);
-	waiting->is_done = true;
-	condition_signal(waiting->changed);
-	mutex_unlock(waiting->mutex);
+	semaphore_post(read->context);
 }
 
 static bool perform(struct store *store, struct store_read *read, struct error *error)
 {
-	struct waiting waiting = { mutex_new(NULL), condition_new(NULL), false };
+	struct semaphore *done = semaphore_new(error);
 
-	if (!waiting.mutex || !waiting.changed)
-		abort();
+	if (!done)
+		return false;
 	read->done = on_read;
-	read->context = &waiting;
+	read->context = done;
 	store_read_submit(store, read);
-	mutex_lock(waiting.mutex);
-	while (!waiting.is_done)
-		condition_wait(waiting.changed, waiting.mutex);
-	mutex_unlock(waiting.mutex);
-	condition_free(&waiting.changed);
-	mutex_free(&waiting.mutex);
+	semaphore_wait(done);
+	semaphore_free(&done);
 	if (!read->ok && error)
 		*error = read->error;
 	return read->ok;

@@ -1,4 +1,4 @@
-foreach(name file thread_queue instance_lock paths process terminal listener host socket clock_text log_file log_stream port_holder
+foreach(name file thread_queue semaphore instance_lock paths process terminal listener host socket clock_text log_file log_stream port_holder
 		process_run folder_tree)
 	unit_test(${name} platform base)
 	target_sources(test_${name} PRIVATE test_platform_fixture.c)
