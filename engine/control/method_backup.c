@@ -9,21 +9,14 @@
 #include "service/restored.h"
 #include "transfer_internal.h"
 
-_Static_assert((int)BACKUP_PIECE_MAX <= (int)TRANSFER_PIECE_MAX, "a piece fits");
-_Static_assert((int)BACKUP_ENTRY_SIZE <= (int)TRANSFER_ENTRY_SIZE, "a name fits");
-
 /* ---- made ---- */
 
 static bool read_backup(void *context, struct transfer_piece *piece, struct error *error)
 {
-	struct backup_piece next;
+	struct outgoing_piece next;
 	bool ok = backup_source_next(context, &next, &piece->data, error);
 
-	memcpy(piece->entry, next.entry, strlen(next.entry) + 1);
-	piece->is_entry_end = next.is_entry_end;
-	piece->is_end = next.is_end;
-	piece->done = next.done;
-	piece->total = next.total;
+	transfer_take_outgoing(piece, &next);
 	return ok;
 }
 

@@ -6,19 +6,12 @@
 #include "service/mailbox_export.h"
 #include "transfer_internal.h"
 
-_Static_assert((int)MAILBOX_EXPORT_PIECE_MAX <= (int)TRANSFER_PIECE_MAX, "a piece fits");
-_Static_assert((int)MAILBOX_EXPORT_NAME_SIZE <= (int)TRANSFER_ENTRY_SIZE, "a name fits");
-
 static bool read_export(void *context, struct transfer_piece *piece, struct error *error)
 {
-	struct mailbox_export_piece next;
+	struct outgoing_piece next;
 	bool ok = mailbox_export_next(context, &next, &piece->data, error);
 
-	memcpy(piece->entry, next.entry, strlen(next.entry) + 1);
-	piece->is_entry_end = next.is_entry_end;
-	piece->is_end = next.is_end;
-	piece->done = next.done;
-	piece->total = next.total;
+	transfer_take_outgoing(piece, &next);
 	return ok;
 }
 

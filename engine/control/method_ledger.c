@@ -9,8 +9,6 @@
 #include "service/ledger_verify.h"
 #include "transfer_internal.h"
 
-_Static_assert((int)LEDGER_EXPORT_PIECE_MAX <= (int)TRANSFER_PIECE_MAX, "a piece fits");
-
 /* ---- verify ---- */
 
 /* A report mail, or the block alone. *anchor stays NULL when none was given. */

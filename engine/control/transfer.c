@@ -166,6 +166,19 @@ static const char *const forms[] = {
 	[TRANSFER_WORK] = "work",
 };
 
+_Static_assert((int)OUTGOING_PIECE_MAX <= (int)TRANSFER_PIECE_MAX &&
+		       (int)OUTGOING_ENTRY_SIZE <= (int)TRANSFER_ENTRY_SIZE,
+	"what goes out fits into a piece");
+
+void transfer_take_outgoing(struct transfer_piece *piece, const struct outgoing_piece *outgoing)
+{
+	memcpy(piece->entry, outgoing->entry, strlen(outgoing->entry) + 1);
+	piece->is_entry_end = outgoing->is_entry_end;
+	piece->is_end = outgoing->is_end;
+	piece->done = outgoing->done;
+	piece->total = outgoing->total;
+}
+
 json_t *transfer_begin_read(struct control_engine *engine, const struct transfer_source *source,
 	void *context, struct error *error)
 {

@@ -9,6 +9,7 @@
 
 #include "control/control.h"
 #include "control/transfer_piece.h"
+#include "service/outgoing.h"
 
 enum { TRANSFER_SILENCE_S = 60 };
 
@@ -40,6 +41,9 @@ json_t *transfer_begin_read(struct control_engine *engine, const struct transfer
 	void *context, struct error *error);
 json_t *transfer_begin_write(struct control_engine *engine, const struct transfer_sink *sink,
 	void *context, struct error *error);
+
+/* What a source of service/ gave, for the piece that has its data. */
+void transfer_take_outgoing(struct transfer_piece *piece, const struct outgoing_piece *outgoing);
 
 /* ---- for control.c and the transfer methods ---- */
 

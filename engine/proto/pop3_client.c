@@ -12,6 +12,7 @@
 
 #include "base/buf.h"
 #include "crlf_line_internal.h"
+#include "lent_line_internal.h"
 #include "outbox_internal.h"
 #include "pop3_client_body_internal.h"
 #include "proto/sasl_client.h"
@@ -31,9 +32,6 @@ enum reading {
 	READING_NOTHING_BEFORE_TLS,
 	READING_NOTHING,
 };
-
-/* What pop3_client_respond() lends. */
-enum response_state { RESPONSE_NONE, RESPONSE_WANTED, RESPONSE_LENT };
 
 enum answer_shape { ANSWER_LINE, ANSWER_LINES, ANSWER_LINES_WITHOUT_ARGUMENT, ANSWER_BODY };
 
@@ -85,8 +83,7 @@ struct pop3_client {
 	size_t outstanding_count;
 	enum pop3_client_command answered; /* whose answer is being read */
 
-	enum response_state response_state;
-	struct bytes response; /* what is left of it */
+	struct lent_line response; /* to a challenge */
 
 	uint32_t extensions;
 	uint32_t mechanisms;
@@ -160,7 +157,7 @@ static bool is_challenge(const struct pop3_client *client, struct bytes line, st
 {
 	*text = bytes_skip(line, 2);
 	return client->outstanding[client->oldest].command == POP3_CLIENT_AUTH &&
-	       client->response_state == RESPONSE_NONE && line.size && line.data[0] == '+' &&
+	       client->response.state == LENT_LINE_NONE && line.size && line.data[0] == '+' &&
 	       (line.size == 1 || line.data[1] == ' ');
 }
 
@@ -172,12 +169,12 @@ static void run_status(struct pop3_client *client, struct bytes line)
 
 	if (client->outstanding_count && is_challenge(client, line, &text)) {
 		client->answered = POP3_CLIENT_AUTH;
-		client->response_state = RESPONSE_WANTED;
+		client->response.state = LENT_LINE_WANTED;
 		raise_event(client, POP3_CLIENT_EVENT_CHALLENGE, true, text);
 		return;
 	}
 	/* While a response is owed or half sent, this answers something else. */
-	if (!client->outstanding_count || client->response_state != RESPONSE_NONE ||
+	if (!client->outstanding_count || client->response.state != LENT_LINE_NONE ||
 		!split_status(line, &ok, &text)) {
 		break_session(client);
 		return;
@@ -282,29 +279,13 @@ bool pop3_client_next_event(struct pop3_client *client, struct pop3_client_event
 	return true;
 }
 
-static size_t pull_response(struct pop3_client *client, uint8_t *space, size_t capacity)
-{
-	struct bytes run = bytes_head(client->response, capacity);
-
-	if (run.size)
-		memcpy(space, run.data, run.size);
-	client->response = bytes_skip(client->response, run.size);
-	if (!client->response.size) {
-		/* The outbox is empty. */
-		outbox_append(&client->outbox, bytes_of("\r\n"));
-		client->response_state = RESPONSE_NONE;
-	}
-	return run.size;
-}
-
 size_t pop3_client_pull(struct pop3_client *client, uint8_t *space, size_t capacity)
 {
 	size_t used = outbox_take(&client->outbox, space, capacity);
 
-	if (client->outbox.size || client->response_state != RESPONSE_LENT)
-		return used;
-	used += pull_response(client, space + used, capacity - used);
-	return used + outbox_take(&client->outbox, space + used, capacity - used);
+	if (!client->outbox.size)
+		used += lent_line_pull(&client->response, space + used, capacity - used);
+	return used;
 }
 
 static enum reading reading_after(enum pop3_client_command command, bool has_argument)
@@ -361,9 +342,7 @@ bool pop3_client_send(
 
 void pop3_client_respond(struct pop3_client *client, struct bytes response)
 {
-	assert(client->response_state == RESPONSE_WANTED);
-	client->response = response;
-	client->response_state = RESPONSE_LENT;
+	lent_line_lend(&client->response, response);
 }
 
 void pop3_client_tls_started(struct pop3_client *client)

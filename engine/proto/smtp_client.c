@@ -14,6 +14,7 @@
 
 #include "base/buf.h"
 #include "crlf_line_internal.h"
+#include "lent_line_internal.h"
 #include "outbox_internal.h"
 #include "proto/sasl_client.h"
 #include "smtp_client_content_internal.h"
@@ -33,9 +34,6 @@ enum reading { READING_REPLIES, READING_NOTHING_BEFORE_TLS, READING_NOTHING };
 
 enum content_state { CONTENT_NONE, CONTENT_WANTED, CONTENT_LENT };
 
-/* What smtp_client_respond() lends. */
-enum response_state { RESPONSE_NONE, RESPONSE_WANTED, RESPONSE_LENT };
-
 struct smtp_client {
 	enum reading reading;
 	bool has_event;
@@ -53,8 +51,7 @@ struct smtp_client {
 	uint32_t mechanisms;
 	uint64_t size_limit;
 
-	enum response_state response_state;
-	struct bytes response; /* what is left of it */
+	struct lent_line response; /* to a challenge */
 
 	enum content_state content_state;
 	bool is_chunk;	     /* it is sent as it is */
@@ -189,7 +186,7 @@ static void finish_reply(struct smtp_client *client, struct bytes text)
 	}
 	command = client->outstanding[client->oldest];
 	/* A response is owed or half sent: whatever this answers, it is not that. */
-	if (client->response_state != RESPONSE_NONE) {
+	if (client->response.state != LENT_LINE_NONE) {
 		raise_broken(client, code, text);
 		return;
 	}
@@ -208,7 +205,7 @@ static void finish_reply(struct smtp_client *client, struct bytes text)
 		client->is_chunk = false;
 	}
 	if (command == SMTP_CLIENT_AUTH && code == CODE_CHALLENGE) {
-		client->response_state = RESPONSE_WANTED;
+		client->response.state = LENT_LINE_WANTED;
 		push(client, SMTP_CLIENT_AUTH);
 	}
 	if (command == SMTP_CLIENT_STARTTLS && code / 100 == 2)
@@ -281,20 +278,6 @@ bool smtp_client_next_event(struct smtp_client *client, struct smtp_client_event
 	return true;
 }
 
-static size_t pull_response(struct smtp_client *client, uint8_t *space, size_t capacity)
-{
-	struct bytes run = bytes_head(client->response, capacity);
-
-	if (run.size)
-		memcpy(space, run.data, run.size);
-	client->response = bytes_skip(client->response, run.size);
-	if (!client->response.size) {
-		outbox_append(&client->outbox, bytes_of("\r\n"));
-		client->response_state = RESPONSE_NONE;
-	}
-	return run.size;
-}
-
 static size_t pull_chunk(struct smtp_client *client, uint8_t *space, size_t capacity)
 {
 	struct bytes run = bytes_head(client->content.piece, capacity);
@@ -322,12 +305,9 @@ size_t smtp_client_pull(struct smtp_client *client, uint8_t *space, size_t capac
 
 	if (client->outbox.size)
 		return used;
-	if (client->response_state == RESPONSE_LENT) {
-		used += pull_response(client, space + used, capacity - used);
-		used += outbox_take(&client->outbox, space + used, capacity - used);
-	} else if (client->content_state == CONTENT_LENT) {
+	used += lent_line_pull(&client->response, space + used, capacity - used);
+	if (client->content_state == CONTENT_LENT)
 		used += pull_content(client, space + used, capacity - used);
-	}
 	return used;
 }
 
@@ -381,9 +361,7 @@ bool smtp_client_send(
 
 void smtp_client_respond(struct smtp_client *client, struct bytes response)
 {
-	assert(client->response_state == RESPONSE_WANTED);
-	client->response = response;
-	client->response_state = RESPONSE_LENT;
+	lent_line_lend(&client->response, response);
 }
 
 bool smtp_client_send_chunk(struct smtp_client *client, uint64_t chunk, bool is_last)

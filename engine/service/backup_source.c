@@ -53,8 +53,8 @@ static void begin_entry(struct backup_source *source)
 }
 
 /* The data has been appended; the entry has that many octets. */
-static void note_piece(struct backup_source *source, struct backup_piece *piece, const char *entry,
-	struct bytes data, uint64_t size)
+static void note_piece(struct backup_source *source, struct outgoing_piece *piece,
+	const char *entry, struct bytes data, uint64_t size)
 {
 	snprintf(piece->entry, sizeof piece->entry, "%s", entry);
 	digest_update(&source->digest, data);
@@ -64,7 +64,7 @@ static void note_piece(struct backup_source *source, struct backup_piece *piece,
 }
 
 static void end_entry(
-	struct backup_source *source, const struct backup_piece *piece, struct backup_line *line)
+	struct backup_source *source, const struct outgoing_piece *piece, struct backup_line *line)
 {
 	memcpy(line->entry, piece->entry, sizeof line->entry);
 	line->size = source->offset;
@@ -75,7 +75,7 @@ static void end_entry(
 }
 
 static bool add_entry(
-	struct backup_source *source, const struct backup_piece *piece, struct error *error)
+	struct backup_source *source, const struct outgoing_piece *piece, struct error *error)
 {
 	struct backup_line line;
 
@@ -111,7 +111,7 @@ static bool end_copying(struct backup_source *source, struct error *error)
 	return begin_manifest(source, error);
 }
 
-static bool copy(struct backup_source *source, struct backup_piece *piece, struct buf *data,
+static bool copy(struct backup_source *source, struct outgoing_piece *piece, struct buf *data,
 	struct error *error)
 {
 	bool is_copied;
@@ -127,11 +127,11 @@ static bool copy(struct backup_source *source, struct backup_piece *piece, struc
 	return !is_copied || end_copying(source, error);
 }
 
-static bool give_database(struct backup_source *source, struct backup_piece *piece,
+static bool give_database(struct backup_source *source, struct outgoing_piece *piece,
 	struct buf *data, struct error *error)
 {
 	if (!store_backup_read_database(
-		    source->backup, source->offset, BACKUP_PIECE_MAX, data, error))
+		    source->backup, source->offset, OUTGOING_PIECE_MAX, data, error))
 		return false;
 	note_piece(source, piece, BACKUP_DATABASE, buf_view(data),
 		store_backup_database_bytes(source->backup));
@@ -178,7 +178,7 @@ static bool find_body(struct backup_source *source, struct error *error)
 	return true;
 }
 
-static bool give_body(struct backup_source *source, struct backup_piece *piece, struct buf *data,
+static bool give_body(struct backup_source *source, struct outgoing_piece *piece, struct buf *data,
 	struct error *error)
 {
 	char entry[BACKUP_ENTRY_SIZE];
@@ -190,7 +190,7 @@ static bool give_body(struct backup_source *source, struct backup_piece *piece, 
 		return backup_manifest_add(source->writer, &source->database, error);
 	}
 	if (!store_backup_read_body(
-		    source->backup, &source->body, source->offset, BACKUP_PIECE_MAX, data, error))
+		    source->backup, &source->body, source->offset, OUTGOING_PIECE_MAX, data, error))
 		return false;
 	name_body(&source->body, entry);
 	note_piece(source, piece, entry, buf_view(data), source->body.size);
@@ -239,7 +239,7 @@ static bool load_tls_file(struct backup_source *source, const char *name, struct
 	return source->has_tls_file;
 }
 
-static bool give_tls(struct backup_source *source, struct backup_piece *piece, struct buf *data,
+static bool give_tls(struct backup_source *source, struct outgoing_piece *piece, struct buf *data,
 	struct error *error)
 {
 	const char *name = source->tls[source->tls_index];
@@ -257,7 +257,7 @@ static bool give_tls(struct backup_source *source, struct backup_piece *piece, s
 	if (!source->has_tls_file && !load_tls_file(source, name, error))
 		return false;
 	next = bytes_head(
-		bytes_skip(buf_view(&source->tls_file), source->offset), BACKUP_PIECE_MAX);
+		bytes_skip(buf_view(&source->tls_file), source->offset), OUTGOING_PIECE_MAX);
 	if (!buf_append(data, next))
 		return error_set_memory(error);
 	snprintf(entry, sizeof entry, "tls/%s", name);
@@ -271,13 +271,13 @@ static bool give_tls(struct backup_source *source, struct backup_piece *piece, s
 
 /* ---- the manifest ---- */
 
-static bool give_manifest(struct backup_source *source, struct backup_piece *piece,
+static bool give_manifest(struct backup_source *source, struct outgoing_piece *piece,
 	struct buf *data, struct error *error)
 {
 	uint64_t size = 0;
 
 	if (!file_size(source->manifest, &size, error) ||
-		!file_read_at(source->manifest, source->offset, BACKUP_PIECE_MAX, data, error))
+		!file_read_at(source->manifest, source->offset, OUTGOING_PIECE_MAX, data, error))
 		return false;
 	note_piece(source, piece, BACKUP_MANIFEST, buf_view(data), size);
 	piece->is_end = piece->is_entry_end;
@@ -292,11 +292,11 @@ static bool give_manifest(struct backup_source *source, struct backup_piece *pie
 
 /* ---- the whole ---- */
 
-bool backup_source_next(struct backup_source *source, struct backup_piece *piece, struct buf *data,
-	struct error *error)
+bool backup_source_next(struct backup_source *source, struct outgoing_piece *piece,
+	struct buf *data, struct error *error)
 {
 	static bool (*const phases[])(
-		struct backup_source *, struct backup_piece *, struct buf *, struct error *) = {
+		struct backup_source *, struct outgoing_piece *, struct buf *, struct error *) = {
 		[PHASE_COPY] = copy,
 		[PHASE_DATABASE] = give_database,
 		[PHASE_BODIES] = give_body,
@@ -305,7 +305,7 @@ bool backup_source_next(struct backup_source *source, struct backup_piece *piece
 	};
 	bool ok;
 
-	*piece = (struct backup_piece){ .is_end = false };
+	*piece = (struct outgoing_piece){ .is_end = false };
 	/* A phase that has nothing left goes on to the next one. */
 	do {
 		ok = phases[source->phase](source, piece, data, error);

@@ -9,7 +9,7 @@
 #include "crypto/secret.h"
 #include "platform/semaphore.h"
 #include "platform/thread.h"
-#include "store/store_keys.h"
+#include "service/keyring_load.h"
 
 enum { SHARE_OF_ONE_CLIENT = HASHING_QUEUE_MAX / 4 };
 
@@ -57,45 +57,6 @@ static struct hash_request *take(struct hashing *hashing)
 	return list_entry(link, struct hash_request, link);
 }
 
-/* The store may know of a rekey that came after the wrap was looked up: what it keeps since is not part of these
- * keys. */
-static size_t read_old_keys(const struct hash_request *request,
-	struct mailbox_old_key old[STORE_GENERATIONS_MAX], struct error *error)
-{
-	struct store_old_key stored[STORE_GENERATIONS_MAX - 1];
-	size_t stored_count = 0, count = 0;
-
-	if (!store_mailbox_old_keys(
-		    request->store, &request->mailbox, stored, &stored_count, error))
-		return SIZE_MAX;
-	for (size_t i = 0; i < stored_count; i++) {
-		if (stored[i].generation >= request->public_keys.generation ||
-			stored[i].sealed_secret_size != sizeof old[count].sealed_secret)
-			continue;
-		old[count].generation = stored[i].generation;
-		memcpy(old[count].box, stored[i].box_key, sizeof old[count].box);
-		memcpy(old[count].sealed_secret, stored[i].sealed_secret,
-			sizeof old[count].sealed_secret);
-		count++;
-	}
-	return count;
-}
-
-static void open_keyring(struct hash_request *request)
-{
-	struct mailbox_old_key old[STORE_GENERATIONS_MAX];
-	size_t count = 0;
-
-	if (request->public_keys.generation > MAILBOX_GENERATION_FIRST)
-		count = read_old_keys(request, old, &request->error);
-	if (count == SIZE_MAX)
-		return;
-	request->keyring = mailbox_keyring_open(
-		&request->public_keys, request->secret_keys, old, count, &request->error);
-	if (!request->keyring)
-		error_prefix(&request->error, "opening the keys of the mailbox");
-}
-
 static void check(const struct hashing *hashing, struct hash_request *request)
 {
 	struct bytes phrase = bytes_make(request->phrase, request->phrase_size);
@@ -112,7 +73,8 @@ static void check(const struct hashing *hashing, struct hash_request *request)
 		request->secret_keys = NULL;
 	}
 	if (request->secret_keys && request->store)
-		open_keyring(request);
+		request->keyring = keyring_load(request->store, &request->mailbox,
+			&request->public_keys, request->secret_keys, &request->error);
 }
 
 static void hashing_thread(void *context)

@@ -244,8 +244,7 @@ static bool visit_row(void *context, const struct store_ledger_row *row)
 	uint8_t sha256[SHA256_SIZE];
 	struct cells cells = { .row = row };
 
-	if (row->number > exported->last ||
-		exported->data->size + ROW_MAX > LEDGER_EXPORT_PIECE_MAX)
+	if (row->number > exported->last || exported->data->size + ROW_MAX > OUTGOING_PIECE_MAX)
 		return false;
 	if (!find_signature(exported, row->number, &cells.signature, &exported->error)) {
 		exported->has_failed = true;
@@ -291,21 +290,6 @@ const struct ledger_export_report *ledger_export_report(const struct ledger_expo
 
 /* ---- beginning and end ---- */
 
-static bool open_keyring(struct ledger_export *exported,
-	const struct ledger_export_options *options, struct error *error)
-{
-	struct mailbox_access access = { .secret_keys = NULL };
-
-	if (!options->password.size)
-		return true;
-	if (!mailbox_access_open(exported->service, &options->mailbox, MAILBOX_PASSWORD,
-		    options->password, &access, error))
-		return false;
-	exported->keyring = mailbox_access_keyring(exported->service, &access, error);
-	mailbox_access_close(&access);
-	return exported->keyring != NULL;
-}
-
 /* The end before the keys: what was received up to it opens with them. */
 static bool begin(struct ledger_export *exported, const struct ledger_export_options *options,
 	struct error *error)
@@ -314,6 +298,7 @@ static bool begin(struct ledger_export *exported, const struct ledger_export_opt
 	struct store_mailbox_counts counts;
 	struct store_ledger_head head;
 	struct store_mailbox *mailbox = malloc(sizeof *mailbox);
+	uint32_t generation;
 	bool ok;
 
 	if (!mailbox)
@@ -325,7 +310,10 @@ static bool begin(struct ledger_export *exported, const struct ledger_export_opt
 		exported->last = head.number;
 		exported->report.total = head.number + 1 - head.first;
 		ledger_signatures_init(&exported->signatures, store, &options->mailbox);
-		ok = open_keyring(exported, options, error);
+		if (options->password.size)
+			exported->keyring = mailbox_access_keyring(exported->service,
+				&options->mailbox, options->password, &generation, error);
+		ok = exported->keyring || !options->password.size;
 	}
 	free(mailbox);
 	return ok;

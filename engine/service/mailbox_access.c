@@ -6,6 +6,7 @@
 
 #include "crypto/secret.h"
 #include "platform/clock.h"
+#include "service/keyring_load.h"
 #include "store/store_keys.h"
 
 const char MAILBOX_ACCESS_NETWORK[] = "the control interface";
@@ -137,41 +138,18 @@ void mailbox_access_close(struct mailbox_access *access)
 	access->secret_keys = NULL;
 }
 
-/* What a rekey after the opening has added is no part of these keys. */
-static size_t take_old_keys(const struct store_old_key *stored, size_t stored_count,
-	uint32_t generation, struct mailbox_old_key *old)
+struct mailbox_keyring *mailbox_access_keyring(struct service *service, const struct id *mailbox,
+	struct bytes password, uint32_t *generation, struct error *error)
 {
-	size_t count = 0;
+	struct mailbox_access access = { .secret_keys = NULL };
+	struct mailbox_keyring *keyring;
 
-	for (size_t i = 0; i < stored_count; i++) {
-		if (stored[i].generation >= generation ||
-			stored[i].sealed_secret_size != sizeof old[count].sealed_secret)
-			continue;
-		old[count].generation = stored[i].generation;
-		memcpy(old[count].box, stored[i].box_key, sizeof old[count].box);
-		memcpy(old[count].sealed_secret, stored[i].sealed_secret,
-			sizeof old[count].sealed_secret);
-		count++;
-	}
-	return count;
-}
-
-struct mailbox_keyring *mailbox_access_keyring(
-	struct service *service, const struct mailbox_access *access, struct error *error)
-{
-	struct store_old_key stored[STORE_GENERATIONS_MAX - 1];
-	struct mailbox_old_key old[STORE_GENERATIONS_MAX - 1];
-	struct mailbox_keyring *keyring = NULL;
-	size_t count = 0;
-
-	if (access->public_keys.generation > MAILBOX_GENERATION_FIRST &&
-		!store_mailbox_old_keys(service->store, &access->stored.id, stored, &count, error))
+	if (!mailbox_access_open(service, mailbox, MAILBOX_PASSWORD, password, &access, error))
 		return NULL;
-	count = take_old_keys(stored, count, access->public_keys.generation, old);
-	keyring =
-		mailbox_keyring_open(&access->public_keys, access->secret_keys, old, count, error);
-	if (!keyring)
-		error_prefix(error, "opening the keys of the mailbox");
+	*generation = access.public_keys.generation;
+	keyring = keyring_load(
+		service->store, mailbox, &access.public_keys, access.secret_keys, error);
+	mailbox_access_close(&access);
 	return keyring;
 }
 

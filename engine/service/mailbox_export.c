@@ -286,7 +286,7 @@ static void compact_time(int64_t time_us, char text[CLOCK_TEXT_SIZE])
 		full + 17);
 }
 
-static void name_entry(const struct mailbox_export *exported, char name[MAILBOX_EXPORT_NAME_SIZE])
+static void name_entry(const struct mailbox_export *exported, char name[OUTGOING_ENTRY_SIZE])
 {
 	const struct store_message *message = &exported->current.message;
 	unsigned long long number = exported->report.exported + 1;
@@ -294,13 +294,13 @@ static void name_entry(const struct mailbox_export *exported, char name[MAILBOX_
 
 	id_text(&message->id, id);
 	if (exported->format == MAILBOX_EXPORT_MBOX) {
-		snprintf(name, MAILBOX_EXPORT_NAME_SIZE, "mbox");
+		snprintf(name, OUTGOING_ENTRY_SIZE, "mbox");
 	} else if (exported->format == MAILBOX_EXPORT_EML) {
 		compact_time(message->received_us, when);
-		snprintf(name, MAILBOX_EXPORT_NAME_SIZE, "%06llu-%s-%.8s.eml", number, when, id);
+		snprintf(name, OUTGOING_ENTRY_SIZE, "%06llu-%s-%.8s.eml", number, when, id);
 	} else {
 		/* As the maildir format wants it: unique, without a colon, the time first. */
-		snprintf(name, MAILBOX_EXPORT_NAME_SIZE, "new/%lld.M%06lldQ%lluR%s.lettergate",
+		snprintf(name, OUTGOING_ENTRY_SIZE, "new/%lld.M%06lldQ%lluR%s.lettergate",
 			(long long)(message->received_us / 1000000),
 			(long long)(message->received_us % 1000000), number, id);
 	}
@@ -364,7 +364,7 @@ static void note_progress(struct mailbox_export *exported, size_t octets)
 
 /* The next piece of the message under way. One that has verified and does not any more ends the export: a part of it
  * is out. */
-static bool give_piece(struct mailbox_export *exported, struct mailbox_export_piece *piece,
+static bool give_piece(struct mailbox_export *exported, struct outgoing_piece *piece,
 	struct buf *data, struct error *error)
 {
 	bool is_mbox = exported->format == MAILBOX_EXPORT_MBOX;
@@ -394,7 +394,7 @@ static bool give_piece(struct mailbox_export *exported, struct mailbox_export_pi
 /* ---- the whole ---- */
 
 /* Readers of a maildir want all three, also when there is nothing in them. */
-static bool give_folder(struct mailbox_export *exported, struct mailbox_export_piece *piece)
+static bool give_folder(struct mailbox_export *exported, struct outgoing_piece *piece)
 {
 	static const char *const folders[] = { "cur/", "new/", "tmp/" };
 
@@ -406,7 +406,7 @@ static bool give_folder(struct mailbox_export *exported, struct mailbox_export_p
 	return true;
 }
 
-static void give_end(struct mailbox_export *exported, struct mailbox_export_piece *piece)
+static void give_end(struct mailbox_export *exported, struct outgoing_piece *piece)
 {
 	char id[MAILBOX_ID_TEXT_SIZE];
 
@@ -434,12 +434,12 @@ static bool find_message(struct mailbox_export *exported, bool *found, struct er
 	return true;
 }
 
-bool mailbox_export_next(struct mailbox_export *exported, struct mailbox_export_piece *piece,
+bool mailbox_export_next(struct mailbox_export *exported, struct outgoing_piece *piece,
 	struct buf *data, struct error *error)
 {
 	bool found = false, ok = true;
 
-	*piece = (struct mailbox_export_piece){ .is_end = false };
+	*piece = (struct outgoing_piece){ .is_end = false };
 	if (!give_folder(exported, piece)) {
 		ok = find_message(exported, &found, error);
 		if (ok && found)
@@ -451,20 +451,6 @@ bool mailbox_export_next(struct mailbox_export *exported, struct mailbox_export_
 	/* Mail goes on coming. */
 	piece->total = exported->total > exported->done ? exported->total : exported->done;
 	return ok;
-}
-
-static bool open_keyring(struct mailbox_export *exported,
-	const struct mailbox_export_options *options, struct error *error)
-{
-	struct mailbox_access access = { .secret_keys = NULL };
-
-	if (!mailbox_access_open(exported->service, &options->mailbox, MAILBOX_PASSWORD,
-		    options->password, &access, error))
-		return false;
-	exported->generation = access.public_keys.generation;
-	exported->keyring = mailbox_access_keyring(exported->service, &access, error);
-	mailbox_access_close(&access);
-	return exported->keyring != NULL;
 }
 
 struct mailbox_export *mailbox_export_new(
@@ -481,7 +467,9 @@ struct mailbox_export *mailbox_export_new(
 	exported->format = options->format;
 	/* The last one of the states is that of kept mail. */
 	exported->state_count = options->with_collected ? STATES : STATES - 1;
-	if (!open_keyring(exported, options, error) || !measure(exported, error))
+	exported->keyring = mailbox_access_keyring(
+		service, &options->mailbox, options->password, &exported->generation, error);
+	if (!exported->keyring || !measure(exported, error))
 		mailbox_export_free(&exported);
 	return exported;
 }

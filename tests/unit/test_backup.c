@@ -65,7 +65,7 @@ static struct entry *add_entry(struct backup *backup, const char *name)
 }
 
 static void take_piece(
-	struct backup *backup, const struct backup_piece *piece, const struct buf *data)
+	struct backup *backup, const struct outgoing_piece *piece, const struct buf *data)
 {
 	struct entry *entry = entry_of(backup, piece->entry);
 
@@ -88,13 +88,13 @@ static void create(struct backup *backup)
 {
 	struct error error;
 	struct backup_source *source = backup_source_new(backup->service, backup->tls, &error);
-	struct backup_piece piece = { .is_end = false };
+	struct outgoing_piece piece = { .is_end = false };
 	struct buf data;
 
 	if (!source)
 		fail_msg("%s", error.text);
 	clear_entries(backup);
-	buf_init(&data, BACKUP_PIECE_MAX);
+	buf_init(&data, OUTGOING_PIECE_MAX);
 	while (!piece.is_end) {
 		data.size = 0;
 		if (!backup_source_next(source, &piece, &data, &error))
@@ -565,7 +565,7 @@ static void test_given_up(void **state)
 	struct backup *backup = *state;
 	struct backup_sink *sink;
 	struct backup_source *source;
-	struct backup_piece piece = { .is_end = false };
+	struct outgoing_piece piece = { .is_end = false };
 	struct error error;
 	struct buf data;
 
@@ -588,7 +588,7 @@ static void test_given_up(void **state)
 	assert_int_equal(error.kind, ERROR_BUSY);
 	atomic_store(&backup->service->is_moving, false);
 	/* The other way, after some pieces. */
-	buf_init(&data, BACKUP_PIECE_MAX);
+	buf_init(&data, OUTGOING_PIECE_MAX);
 	source = backup_source_new(backup->service, backup->tls, &error);
 	assert_non_null(source);
 	assert_null(backup_source_new(backup->service, backup->tls, &error));

@@ -43,7 +43,7 @@ static void export_all(struct ledger_fixture *fixture, enum ledger_export_format
 		fail_msg("%s", error.text);
 	*outcome = (struct outcome){ .pieces = 0 };
 	buf_init(&outcome->text, TEXT_MAX);
-	buf_init(&piece, LEDGER_EXPORT_PIECE_MAX);
+	buf_init(&piece, OUTGOING_PIECE_MAX);
 	while (!is_end) {
 		piece.size = 0;
 		if (!ledger_export_next(exported, &piece, &is_end, &error))

@@ -19,7 +19,7 @@
 enum { LARGE = 700000, ENTRIES_MAX = 300, TEXT_MAX = 16 * 1024 * 1024 };
 
 struct entry {
-	char name[MAILBOX_EXPORT_NAME_SIZE];
+	char name[OUTGOING_ENTRY_SIZE];
 	struct buf data;
 };
 
@@ -44,7 +44,7 @@ static struct mailbox_export *begin(struct ledger_fixture *fixture,
 }
 
 static void take(
-	struct outcome *outcome, const struct mailbox_export_piece *piece, const struct buf *data)
+	struct outcome *outcome, const struct outgoing_piece *piece, const struct buf *data)
 {
 	struct entry *entry;
 
@@ -70,7 +70,7 @@ static struct outcome *export_all(
 	struct ledger_fixture *fixture, enum mailbox_export_format format, bool with_collected)
 {
 	struct outcome *outcome = calloc(1, sizeof *outcome);
-	struct mailbox_export_piece piece = { .is_end = false };
+	struct outgoing_piece piece = { .is_end = false };
 	struct mailbox_export *exported;
 	struct error error;
 	struct buf data;
@@ -79,7 +79,7 @@ static struct outcome *export_all(
 	exported = begin(fixture, format, with_collected, PASSWORD, &error);
 	if (!exported)
 		fail_msg("%s", error.text);
-	buf_init(&data, MAILBOX_EXPORT_PIECE_MAX);
+	buf_init(&data, OUTGOING_PIECE_MAX);
 	while (!piece.is_end) {
 		data.size = 0;
 		if (!mailbox_export_next(exported, &piece, &data, &error))
@@ -310,7 +310,7 @@ static void test_collected_meanwhile(void **state)
 {
 	struct ledger_fixture *fixture = *state;
 	struct store_limits limits = { .keep_collected_us = 0 };
-	struct mailbox_export_piece piece = { .is_end = false };
+	struct outgoing_piece piece = { .is_end = false };
 	struct mailbox_export *exported;
 	struct error error;
 	struct buf data;
@@ -319,7 +319,7 @@ static void test_collected_meanwhile(void **state)
 	ledger_deliver_many(fixture, 5);
 	exported = begin(fixture, MAILBOX_EXPORT_EML, false, PASSWORD, &error);
 	assert_non_null(exported);
-	buf_init(&data, MAILBOX_EXPORT_PIECE_MAX);
+	buf_init(&data, OUTGOING_PIECE_MAX);
 	assert_true(mailbox_export_next(exported, &piece, &data, &error));
 	ledger_collect(fixture, 4);
 	while (!piece.is_end) {
@@ -338,7 +338,7 @@ static void test_collected_in_the_middle(void **state)
 {
 	struct ledger_fixture *fixture = *state;
 	struct store_limits limits = { .keep_collected_us = 0 };
-	struct mailbox_export_piece piece = { .is_end = false };
+	struct outgoing_piece piece = { .is_end = false };
 	struct mailbox_export *exported;
 	struct error error;
 	struct buf data;
@@ -348,7 +348,7 @@ static void test_collected_in_the_middle(void **state)
 	deliver_large(fixture);
 	exported = begin(fixture, MAILBOX_EXPORT_EML, false, PASSWORD, &error);
 	assert_non_null(exported);
-	buf_init(&data, MAILBOX_EXPORT_PIECE_MAX);
+	buf_init(&data, OUTGOING_PIECE_MAX);
 	assert_true(mailbox_export_next(exported, &piece, &data, &error));
 	assert_false(piece.is_entry_end);
 	ledger_collect(fixture, 1);
@@ -367,7 +367,7 @@ static void test_collected_in_the_middle(void **state)
 static void test_new_keys_meanwhile(void **state)
 {
 	struct ledger_fixture *fixture = *state;
-	struct mailbox_export_piece piece = { .is_end = false };
+	struct outgoing_piece piece = { .is_end = false };
 	struct mailbox_export *exported;
 	struct error error;
 	struct buf data;
@@ -379,7 +379,7 @@ static void test_new_keys_meanwhile(void **state)
 	assert_non_null(exported);
 	ledger_tamper(fixture, "UPDATE mailboxes SET generation = 2; "
 			       "UPDATE bodies SET sealed = flip(sealed)");
-	buf_init(&data, MAILBOX_EXPORT_PIECE_MAX);
+	buf_init(&data, OUTGOING_PIECE_MAX);
 	while (ok && !piece.is_end) {
 		data.size = 0;
 		ok = mailbox_export_next(exported, &piece, &data, &error);
@@ -413,7 +413,7 @@ static void test_refused(void **state)
 static void test_given_up(void **state)
 {
 	struct ledger_fixture *fixture = *state;
-	struct mailbox_export_piece piece;
+	struct outgoing_piece piece;
 	struct mailbox_export *exported;
 	struct error error;
 	struct buf data;
@@ -421,7 +421,7 @@ static void test_given_up(void **state)
 	deliver_large(fixture);
 	exported = begin(fixture, MAILBOX_EXPORT_MBOX, false, PASSWORD, &error);
 	assert_non_null(exported);
-	buf_init(&data, MAILBOX_EXPORT_PIECE_MAX);
+	buf_init(&data, OUTGOING_PIECE_MAX);
 	assert_true(mailbox_export_next(exported, &piece, &data, &error));
 	assert_false(piece.is_entry_end || piece.is_end);
 	mailbox_export_free(&exported);

@@ -7,16 +7,8 @@
 #define LG_SERVICE_BACKUP_SOURCE_H
 
 #include "service/backup_manifest.h"
+#include "service/outgoing.h"
 #include "service/service.h"
-
-enum { BACKUP_PIECE_MAX = 256 * 1024 };
-
-struct backup_piece {
-	char entry[BACKUP_ENTRY_SIZE];
-	bool is_entry_end;
-	bool is_end;
-	uint64_t done, total; /* octets */
-};
 
 struct backup_source_report {
 	uint64_t files, bytes;
@@ -31,10 +23,10 @@ struct backup_source *backup_source_new(
 	struct service *service, const char *tls_folder, struct error *error);
 void backup_source_free(struct backup_source **source);
 
-/* Appends the piece's data, if it has some, to *data, which is empty and has BACKUP_PIECE_MAX for its maximum. While
+/* Appends the piece's data, if it has some, to *data, which is empty and has OUTGOING_PIECE_MAX for its maximum. While
  * the database is copied there is none: the call returns after half a second at the latest. Not after is_end. */
-bool backup_source_next(struct backup_source *source, struct backup_piece *piece, struct buf *data,
-	struct error *error);
+bool backup_source_next(struct backup_source *source, struct outgoing_piece *piece,
+	struct buf *data, struct error *error);
 const struct backup_source_report *backup_source_report(const struct backup_source *source);
 
 #endif

@@ -6,11 +6,10 @@
 #ifndef LG_SERVICE_LEDGER_EXPORT_H
 #define LG_SERVICE_LEDGER_EXPORT_H
 
+#include "service/outgoing.h"
 #include "service/service.h"
 
 enum ledger_export_format { LEDGER_EXPORT_CSV, LEDGER_EXPORT_JSON };
-
-enum { LEDGER_EXPORT_PIECE_MAX = 256 * 1024 };
 
 struct ledger_export_options {
 	struct id mailbox;
@@ -31,7 +30,7 @@ struct ledger_export *ledger_export_new(
 	struct service *service, const struct ledger_export_options *options, struct error *error);
 void ledger_export_free(struct ledger_export **exported); /* wipes; sets NULL */
 
-/* Appends to *data, which is empty and has LEDGER_EXPORT_PIECE_MAX for its maximum. Not after *is_end. */
+/* Appends to *data, which is empty and has OUTGOING_PIECE_MAX for its maximum. Not after *is_end. */
 bool ledger_export_next(
 	struct ledger_export *exported, struct buf *data, bool *is_end, struct error *error);
 const struct ledger_export_report *ledger_export_report(const struct ledger_export *exported);

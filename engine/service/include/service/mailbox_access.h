@@ -32,9 +32,10 @@ bool mailbox_access_open(struct service *service, const struct id *mailbox,
 	enum mailbox_phrase which, struct bytes phrase, struct mailbox_access *access,
 	struct error *error);
 void mailbox_access_close(struct mailbox_access *access); /* wipes; also what was not opened */
-/* All keys of a mailbox that was opened, those of former generations too; the caller's. NULL: not all of them open. */
-struct mailbox_keyring *mailbox_access_keyring(
-	struct service *service, const struct mailbox_access *access, struct error *error);
+/* All keys of a mailbox, those of former generations too; the caller's. *generation is that of the newest. Errors as
+ * above. */
+struct mailbox_keyring *mailbox_access_keyring(struct service *service, const struct id *mailbox,
+	struct bytes password, uint32_t *generation, struct error *error);
 
 /* ---- wraps ---- */
 

@@ -9,6 +9,7 @@
 #ifndef LG_SERVICE_MAILBOX_EXPORT_H
 #define LG_SERVICE_MAILBOX_EXPORT_H
 
+#include "service/outgoing.h"
 #include "service/service.h"
 
 enum mailbox_export_format {
@@ -18,11 +19,8 @@ enum mailbox_export_format {
 };
 
 enum {
-	MAILBOX_EXPORT_NAME_SIZE = 128,
-	/* A piece has at most so many octets; an mbox quotes, and adds its separator. */
-	MAILBOX_EXPORT_PIECE_MAX = 256 * 1024,
 	MAILBOX_EXPORT_NAMED_MAX =
-		1000, /* damaged messages that are named; the others are counted */
+		1000 /* damaged messages that are named; the others are counted */
 };
 
 struct mailbox_export_options {
@@ -30,13 +28,6 @@ struct mailbox_export_options {
 	struct bytes password;
 	enum mailbox_export_format format;
 	bool with_collected; /* those that are kept, too, in the order of arrival */
-};
-
-struct mailbox_export_piece {
-	char entry[MAILBOX_EXPORT_NAME_SIZE]; /* one that ends in "/" is an empty folder */
-	bool is_entry_end;
-	bool is_end;	      /* of all; without an entry where there is none left to end */
-	uint64_t done, total; /* octets of messages */
 };
 
 struct mailbox_export_damage {
@@ -58,9 +49,9 @@ struct mailbox_export *mailbox_export_new(
 	struct service *service, const struct mailbox_export_options *options, struct error *error);
 void mailbox_export_free(struct mailbox_export **exported); /* wipes; sets NULL */
 
-/* Appends the piece's data, if it has some, to *data, which is empty and has MAILBOX_EXPORT_PIECE_MAX for its
- * maximum. Not after is_end. ERROR_STATE: the mailbox was given new keys meanwhile. */
-bool mailbox_export_next(struct mailbox_export *exported, struct mailbox_export_piece *piece,
+/* Appends the piece's data, if it has some, to *data, which is empty and has OUTGOING_PIECE_MAX for its maximum.
+ * Not after is_end. ERROR_STATE: the mailbox was given new keys meanwhile. */
+bool mailbox_export_next(struct mailbox_export *exported, struct outgoing_piece *piece,
 	struct buf *data, struct error *error);
 const struct mailbox_export_report *mailbox_export_report(const struct mailbox_export *exported);
 
